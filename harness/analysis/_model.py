@@ -1,0 +1,208 @@
+"""What analysis hands on: plain frozen records, every figure an `Estimate`.
+
+Verdicts, reports and summary.json are built from these alone. Nothing here computes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from harness.stats import Estimate
+
+
+@dataclass(slots=True, frozen=True)
+class Selection:
+    """Which requests a figure is about; None means all.
+
+    `phase` is a phase's name, or `highest` for the hold phase with the most users.
+    """
+
+    category: str | None = None
+    phase: str | None = None
+    name: str | None = None
+    model: str | None = None
+    component: str | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class NotMeasured:
+    """Why a figure cannot be given.
+
+    `applicable` is False where this source can never hold it (categories in stock CSVs), True
+    where it could have been measured and was not.
+    """
+
+    reason: str
+    applicable: bool = True
+
+
+class Measurements(Protocol):
+    """Anything that rules can be judged on: a run folder's samples, or stock CSV tables."""
+
+    def estimate(self, statistic: str, quantity: str, selection: Selection) -> Estimate | NotMeasured:
+        """One figure.
+
+        `statistic`: `mean`, `min`, `max`, `stdev`, `p50` ... `p99.9`, `rate`, `count`.
+        `quantity`: `response_time`, `service_time` (ms), `component_time` (ms, needs
+        `selection.component`), `throughput` (requests/s), `error_rate`, `success_rate` (percent),
+        `goodput` (requests/s), `cost` (USD per case), `input_tokens`, `output_tokens`,
+        `llm_calls` (per case). Throughput and the rates take the statistic `rate`.
+        """
+        ...
+
+
+@dataclass(slots=True, frozen=True)
+class Window:
+    """The measured window: pieces of hold phases, and what was left out of the run and why."""
+
+    pieces: tuple["WindowPiece", ...]
+    excluded: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float:
+        return sum(piece.end_s - piece.start_s for piece in self.pieces)
+
+
+@dataclass(slots=True, frozen=True)
+class WindowPiece:
+    """One measured piece of a hold phase, in seconds from the start of the run."""
+
+    phase: str
+    users: int
+    start_s: float
+    end_s: float
+
+
+@dataclass(slots=True, frozen=True)
+class Group:
+    """Figures of one group of requests inside the measured window.
+
+    `label` is what it is a group by: a category, a name, a phase, or `all`. Times in ms.
+    """
+
+    label: str
+    requests: int
+    outcomes: Mapping[str, int]
+    response_time: Mapping[str, Estimate]
+    service_time: Mapping[str, Estimate]
+    throughput: Estimate
+    error_rate: Estimate
+    success_rate: Estimate
+    per_case: Mapping[str, Estimate]
+
+
+@dataclass(slots=True, frozen=True)
+class ComponentTime:
+    """Time in one component of the service, over the successful requests of a category.
+
+    `share_percent` is the component's mean over the mean of `total`; None for components that
+    do not add up (`specialist-*`, `queue`, `prefill`, `decode`).
+    """
+
+    category: str
+    component: str
+    additive: bool
+    duration: Mapping[str, Estimate]
+    share_percent: float | None
+
+
+@dataclass(slots=True, frozen=True)
+class LoadStep:
+    """One hold phase: what load went in and what came out."""
+
+    phase: str
+    users: int
+    seconds: float
+    group: Group
+    by_category: Mapping[str, Group]
+
+
+@dataclass(slots=True, frozen=True)
+class ErrorGroup:
+    """Requests that failed in the same way; counted over the whole run, not the window alone."""
+
+    name: str
+    outcome: str
+    cause: str
+    error: str
+    count: int
+
+
+@dataclass(slots=True, frozen=True)
+class Histogram:
+    """Counts of response times between `edges` (ms, one more than counts), per label."""
+
+    edges_ms: Sequence[float]
+    counts: Mapping[str, Sequence[int]]
+
+
+@dataclass(slots=True, frozen=True)
+class TimeSeries:
+    """Per second of the run: aligned lists, None where nothing was measured."""
+
+    at_s: Sequence[float]
+    users: Sequence[int | None]
+    throughput_per_s: Sequence[float | None]
+    errors_per_s: Sequence[float | None]
+    p50_ms: Sequence[float | None]
+    p95_ms: Sequence[float | None]
+
+
+@dataclass(slots=True, frozen=True)
+class SlowRequest:
+    """One of the slowest requests, with its components where the service told them."""
+
+    case_id: str
+    category: str
+    name: str
+    phase: str
+    response_time_ms: float
+    outcome: str
+    components_ms: Mapping[str, float]
+
+
+@dataclass(slots=True, frozen=True)
+class TrendPoint:
+    """p95 response time of one category in one earlier run of the same scenario."""
+
+    run_id: str
+    started_at: str
+    category: str
+    p95: Estimate
+    verdict: str
+
+
+@dataclass(slots=True, frozen=True)
+class Totals:
+    """Counts over the whole run, warm-up and drain included: what must agree with other counters."""
+
+    requests: int
+    errors: int
+    degraded: int
+    incomplete: int
+    outcomes: Mapping[str, int]
+
+
+@dataclass(slots=True, frozen=True)
+class Summary:
+    """Everything derived from one run. `exact` is False where percentiles are Locust's rounded ones."""
+
+    run_id: str
+    scenario: str
+    source: str
+    exact: bool
+    provider: str
+    started_at: str
+    duration_s: float
+    window: Window
+    totals: Totals
+    overall: Group
+    by_category: Mapping[str, Group]
+    by_name: Mapping[str, Group]
+    components: Sequence[ComponentTime]
+    steps: Sequence[LoadStep]
+    errors: Sequence[ErrorGroup]
+    histogram: Histogram | None
+    series: TimeSeries | None
+    slowest: Sequence[SlowRequest]
+    notes: tuple[str, ...]

@@ -1,0 +1,94 @@
+"""manifest.json: what was run, where, against what, and how it ended."""
+
+import enum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.runs._schema import SCHEMA_VERSION
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class RunState(enum.StrEnum):
+    """`running` in a folder whose process is gone means that it crashed."""
+
+    RUNNING = "running"
+    SEALED = "sealed"
+
+
+class PhaseRecord(_Frozen):
+    """One stretch of the run, on the master's clock, half open: start_us <= t < end_us."""
+
+    name: str
+    kind: Literal["ramp", "hold", "drain"]
+    users: int
+    start_us: int
+    end_us: int
+
+
+class WorkerRecord(_Frozen):
+    """One load generator: what it was to deliver and what arrived."""
+
+    index: int
+    id: str
+    clock_offset_us: int | None = None
+    rows_received: int = 0
+    last_sequence: int | None = None
+    finished: bool = False
+    lost: bool = False
+
+
+class TargetRecord(_Frozen):
+    """What the service said of itself at `GET /info`; `unknown` where it said nothing."""
+
+    url: str = ""
+    provider_mode: Literal["simulated", "live", "unknown"] = "unknown"
+    profile: str | None = None
+    models: dict[str, str] = Field(default_factory=dict)
+    prompts_hash: str = "unknown"
+    version: str = "unknown"
+
+
+class HostRecord(_Frozen):
+    name: str = "unknown"
+    platform: str = "unknown"
+    cpus: int = 0
+    memory_bytes: int = 0
+
+
+class ScenarioRecord(_Frozen):
+    """The scenario as it was resolved when the run began, so that a run can be judged again later."""
+
+    name: str
+    description: str = ""
+    criteria: dict[str, str] = Field(default_factory=dict)
+    warm_up_s: float = 5.0
+    settle_s: float | None = None
+    load: dict[str, Any] = Field(default_factory=dict)
+
+
+class Manifest(_Frozen):
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    state: RunState = RunState.RUNNING
+    pid: int = 0
+    scenario: ScenarioRecord
+    command: list[str] = Field(default_factory=list)
+    mode: Literal["local", "distributed"] = "local"
+    started_at: str = ""
+    ended_at: str | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+    git_commit: str = "unknown"
+    host: HostRecord = HostRecord()
+    target: TargetRecord = TargetRecord()
+    seed: int = 0
+    workers: list[WorkerRecord] = Field(default_factory=list)
+    phases: list[PhaseRecord] = Field(default_factory=list)
+    stop_reason: str | None = None
+    interrupted: bool = False
+    samples_missing: int = 0
+    fingerprint: str = ""
+    fingerprint_parts: dict[str, str] = Field(default_factory=dict)
