@@ -1,0 +1,32 @@
+"""What sends requests and records them: the user class, the request log, the generator's health."""
+
+from harness.engine._cases import Case, CaseDeck, Corpus, case_stream, load_corpus
+from harness.engine._health import HealthMonitor
+from harness.engine._listener import record_event
+from harness.engine._outcome import Answer, Ending, classify
+from harness.engine._recorder import Recorder, Request, Response, RunTicket, Shipment, now_us
+from harness.engine._server_timing import Span, parse_server_timing
+from harness.engine._user import ServiceUser, recorder
+
+__all__ = [
+    "Answer",
+    "Case",
+    "CaseDeck",
+    "Corpus",
+    "Ending",
+    "HealthMonitor",
+    "Recorder",
+    "Request",
+    "Response",
+    "RunTicket",
+    "ServiceUser",
+    "Shipment",
+    "Span",
+    "case_stream",
+    "classify",
+    "load_corpus",
+    "now_us",
+    "parse_server_timing",
+    "record_event",
+    "recorder",
+]

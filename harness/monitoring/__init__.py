@@ -1,0 +1,5 @@
+"""What is shown while a run lasts."""
+
+from harness.monitoring._progress import ProgressPrinter, RecentWindow, Snapshot, progress_line
+
+__all__ = ["ProgressPrinter", "RecentWindow", "Snapshot", "progress_line"]

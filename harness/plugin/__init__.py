@@ -1,0 +1,75 @@
+"""A run's life inside Locust. Importing this module in a locustfile is all it takes:
+
+import harness.plugin  # noqa: F401
+
+From then on every test of that Locust process, on the command line, in CI or from the web UI,
+gives a run folder, a verdict and an exit code.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import psutil
+from locust import events
+from locust.env import Environment
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+
+from harness.engine import record_event, recorder
+from harness.errors import HarnessError
+from harness.plugin._coordinator import Coordinator
+from harness.plugin._generator import WorkerSide
+from harness.plugin._options import add_options
+from harness.plugin._settings import ask_target, host_of, resolve_settings
+
+__all__: list[str] = []
+
+
+def _on_request(**event: Any) -> None:
+    wanted = (
+        "request_type",
+        "name",
+        "response_time",
+        "response_length",
+        "response",
+        "context",
+        "exception",
+        "start_time",
+    )
+    record_event(recorder, **{name: event[name] for name in wanted if name in event})
+
+
+def _dismiss_workers() -> None:
+    """Workers that `--processes` forked would wait a minute for a master that never begins.
+
+    Locust means to end its children at exit, but forgets those that are still running.
+    """
+    for child in psutil.Process().children():
+        child.terminate()
+
+
+def _on_init(environment: Environment, runner: Any, **_: Any) -> None:
+    """Take the side that this process plays. A mistake found here ends it before any load."""
+    if isinstance(runner, WorkerRunner):
+        WorkerSide(environment, runner)
+        return
+    if not isinstance(runner, MasterRunner | LocalRunner):
+        return
+    try:
+        settings = resolve_settings(environment)
+        if settings.quiet_locust:
+            logging.getLogger("locust.stats_logger").setLevel(logging.CRITICAL)
+        if environment.parsed_options is not None and environment.parsed_options.headless:
+            url = host_of(environment)
+            if url and settings.check_target:
+                ask_target(url)
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr, flush=True)
+        _dismiss_workers()
+        sys.exit(error.exit_code)
+    Coordinator(environment, runner, settings)
+
+
+events.init_command_line_parser.add_listener(add_options)
+events.init.add_listener(_on_init)
+events.request.add_listener(_on_request)

@@ -1,5 +1,14 @@
 """The run folder and stock Locust CSVs: what is written while a test runs, and how it is read back."""
 
+from harness.runs._folder import (
+    LOCUST_CSV_PREFIX,
+    RunFolder,
+    is_run_folder,
+    new_run_id,
+    open_run,
+    process_is_alive,
+    write_text_atomically,
+)
 from harness.runs._manifest import (
     HostRecord,
     Manifest,
@@ -9,8 +18,10 @@ from harness.runs._manifest import (
     TargetRecord,
     WorkerRecord,
 )
+from harness.runs._run import LocustTables, Run, RunSource
 from harness.runs._schema import (
     GENERATOR_SCHEMA,
+    LATE_HEARTBEAT_MS,
     NOT_ERRORS,
     REQUEST_ID_BITS,
     REQUEST_SCHEMA,
@@ -22,6 +33,8 @@ from harness.runs._schema import (
 
 __all__ = [
     "GENERATOR_SCHEMA",
+    "LATE_HEARTBEAT_MS",
+    "LOCUST_CSV_PREFIX",
     "NOT_ERRORS",
     "REQUEST_ID_BITS",
     "REQUEST_SCHEMA",
@@ -29,11 +42,20 @@ __all__ = [
     "SPAN_SCHEMA",
     "Cause",
     "HostRecord",
+    "LocustTables",
     "Manifest",
     "Outcome",
     "PhaseRecord",
+    "Run",
+    "RunFolder",
+    "RunSource",
     "RunState",
     "ScenarioRecord",
     "TargetRecord",
     "WorkerRecord",
+    "is_run_folder",
+    "new_run_id",
+    "open_run",
+    "process_is_alive",
+    "write_text_atomically",
 ]

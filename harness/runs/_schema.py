@@ -60,12 +60,19 @@ SPAN_SCHEMA = pa.schema(
     ]
 )
 
+#: A heartbeat of the generator's event loop is late when it comes more than this after its time.
+LATE_HEARTBEAT_MS = 20.0
+
+# `loop_lag_ms` is the largest lag within the second. `heartbeats_late / heartbeats` over a phase
+# tells exactly whether the 99th percentile of all heartbeats' lag is beyond LATE_HEARTBEAT_MS.
 GENERATOR_SCHEMA = pa.schema(
     [
         pa.field("worker", pa.uint16(), nullable=False),
         pa.field("at", _AT, nullable=False),
         ("cpu_percent", pa.float64()),
         ("loop_lag_ms", pa.float64()),
+        ("heartbeats", pa.int32()),
+        ("heartbeats_late", pa.int32()),
         ("in_flight", pa.int32()),
         ("users", pa.int32()),
         ("schedule_delay_ms", pa.float64()),

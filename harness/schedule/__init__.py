@@ -1,0 +1,15 @@
+"""Pure stages and phases: how load is planned over time, and how a run is cut into stretches."""
+
+from harness.schedule._phases import Phase, PhaseKind, PhaseTracker
+from harness.schedule._steps import Stage, Steps, Target, concurrency_steps, parse_levels
+
+__all__ = [
+    "Phase",
+    "PhaseKind",
+    "PhaseTracker",
+    "Stage",
+    "Steps",
+    "Target",
+    "concurrency_steps",
+    "parse_levels",
+]

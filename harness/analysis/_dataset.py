@@ -1,0 +1,157 @@
+"""A run's samples inside the measured window: what rules are judged on and summaries are made from."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.analysis._model import NotMeasured, Selection, Window
+from harness.analysis._quantities import describe
+from harness.analysis._samples import NO_TIME, intended_moments, request_samples, span_samples
+from harness.analysis._slice import Slice, measure, of_values
+from harness.analysis._window import MeasuredWindow, measured_window
+from harness.runs import Run, RunSource
+from harness.stats import Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Dataset(ABC):
+    """Implements `Measurements` for one run, whichever source it has."""
+
+    @property
+    @abstractmethod
+    def window(self) -> Window: ...
+
+    @abstractmethod
+    def estimate(self, statistic: str, quantity: str, selection: Selection) -> Estimate | NotMeasured: ...
+
+    @staticmethod
+    def from_run(run: Run, limits_ms: Mapping[str | None, float] | None = None) -> "Dataset":
+        """Read a run. `limits_ms` are the response times, by category, that goodput counts under.
+
+        The key None is for every category without a limit of its own. Raises UnreadableFileError
+        when a table of the run is not what it should be.
+        """
+        if run.source is RunSource.LOCUST_CSV:
+            from harness.analysis._locust import LocustDataset
+
+            return LocustDataset.read(run)
+        return RequestDataset.read(run, limits_ms)
+
+
+class RequestDataset(Dataset):
+    """A run folder's requests and spans. `samples` has one row per request, `spans` one per component."""
+
+    def __init__(
+        self,
+        measured: MeasuredWindow,
+        samples: "pd.DataFrame",
+        spans: "pd.DataFrame",
+        generator: "pd.DataFrame",
+    ) -> None:
+        self.measured = measured
+        self.samples = samples
+        self.spans = spans
+        self.generator = generator
+
+    @classmethod
+    def read(cls, run: Run, limits_ms: Mapping[str | None, float] | None = None) -> "RequestDataset":
+        """Read the tables of a run folder; see `Dataset.from_run`."""
+        requests, generator = run.requests(), run.generator()
+        at = intended_moments(requests)
+        at = at[at != NO_TIME]
+        first, last = (int(at.min()), int(at.max())) if len(at) else (None, None)
+        measured = measured_window(run.manifest, first, last, _most_users(generator))
+        samples = request_samples(requests, measured)
+        _apply_limits(samples, limits_ms or {})
+        return cls(measured, samples, span_samples(run.spans(), requests), generator)
+
+    @property
+    def window(self) -> Window:
+        return self.measured.to_window()
+
+    @cached_property
+    def whole(self) -> Slice:
+        """All requests of the measured window."""
+        return self.in_pieces(range(len(self.measured.pieces)))
+
+    def in_pieces(self, indices: range | tuple[int, ...]) -> Slice:
+        """The requests of some of the window's pieces."""
+        inside = np.isin(self.samples["piece"].to_numpy(), indices)
+        ended = np.isin(self.samples["done_piece"].to_numpy(), indices)
+        rows = inside | ended
+        pieces = tuple(self.measured.pieces[index] for index in indices)
+        return Slice(self.samples[rows], pieces, inside[rows], ended[rows])
+
+    def select(self, selection: Selection) -> Slice | NotMeasured:
+        """The requests that a selection leaves; says why where there are none."""
+        indices = self._pieces(selection.phase)
+        if isinstance(indices, NotMeasured):
+            return indices
+        chosen = self.whole if len(indices) == len(self.measured.pieces) else self.in_pieces(indices)
+        for column in ("category", "name", "model"):
+            value = getattr(selection, column)
+            # The model of a component is the span's, not the request's.
+            if value is None or (column == "model" and selection.component is not None):
+                continue
+            chosen = chosen.where(chosen.frame[column].eq(value).to_numpy(dtype=bool, na_value=False))
+        if not chosen.inside.any():
+            what = describe(selection)
+            return NotMeasured(f"no request{f' with {what}' if what else ''} in the measured window")
+        return chosen
+
+    def estimate(self, statistic: str, quantity: str, selection: Selection) -> Estimate | NotMeasured:
+        """See `Measurements`."""
+        chosen = self.select(selection)
+        if isinstance(chosen, NotMeasured):
+            return chosen
+        if quantity == "component_time":
+            return of_values(self.component_times(chosen, selection), statistic, quantity)
+        return measure(chosen, statistic, quantity)
+
+    def component_times(self, chosen: Slice, selection: Selection) -> NDArray[np.float64]:
+        """Time in a component, ms, per successful request in which it occurred."""
+        wanted = np.zeros(len(self.samples), dtype=bool)
+        wanted[chosen.frame.index[chosen.flagged("ok")]] = True
+        keep = wanted[self.spans["row"].to_numpy()]
+        for column in ("component", "model"):
+            value = getattr(selection, column)
+            if value is not None:
+                keep &= self.spans[column].eq(value).to_numpy(dtype=bool, na_value=False)
+        sums = self.spans[keep].groupby("row")["duration_ms"].sum()
+        return np.asarray(sums.to_numpy(dtype=np.float64))
+
+    def _pieces(self, phase: str | None) -> range | tuple[int, ...] | NotMeasured:
+        if phase is None:
+            return range(len(self.measured.pieces))
+        if phase == "highest":
+            found = self.measured.highest()
+        else:
+            found = tuple(i for i, piece in enumerate(self.measured.pieces) if piece.phase == phase)
+        if found:
+            return found
+        known = ", ".join(piece.phase for piece in self.measured.pieces) or "none"
+        return NotMeasured(f"no measured hold phase is called {phase}; measured: {known}")
+
+
+def _most_users(generator: "pd.DataFrame") -> int:
+    if "users" not in generator or not len(generator):
+        return 0
+    per_second = generator.groupby(generator["at"].dt.floor("s"))["users"].sum()
+    return int(per_second.max()) if len(per_second) else 0
+
+
+def _apply_limits(samples: "pd.DataFrame", limits_ms: Mapping[str | None, float]) -> None:
+    """Take from `good`, in place, the requests that took as long as their category's limit or longer."""
+    if not limits_ms:
+        return
+    limit = np.full(len(samples), limits_ms.get(None, np.inf))
+    for category, value in limits_ms.items():
+        if category is not None:
+            limit[samples["category"].eq(category).to_numpy(dtype=bool, na_value=False)] = value
+    samples["good"] &= samples["response_ms"].to_numpy() < limit

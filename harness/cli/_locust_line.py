@@ -1,0 +1,107 @@
+"""From a scenario of harness.toml to the ordinary `locust` command line that runs it."""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import ConfigError
+
+if TYPE_CHECKING:
+    from harness.config import Config, ScenarioConfig
+
+
+@dataclass(slots=True, frozen=True)
+class RunRequest:
+    """What was asked for on the command line; None leaves the scenario's own value in force."""
+
+    scenario: str
+    host: str | None = None
+    workers: int | None = None
+    seed: int | None = None
+    runs_dir: str | None = None
+    config_file: str | None = None
+    master_port: int | None = None
+    with_services: bool = False
+    extra: tuple[str, ...] = ()
+
+
+def locust_arguments(config: "Config", request: RunRequest, host: str, master_port: int) -> list[str]:
+    """The arguments of the `locust` line, without the program itself.
+
+    What judges the run is read from harness.toml by the plugin, under the scenario's name. User
+    classes come first, because the list of `--tags` would swallow them. Of an option given twice
+    the last one holds, so that `extra` wins over the scenario's load.
+    """
+    scenario = config.scenario(request.scenario)
+    workers = scenario.workers if request.workers is None else request.workers
+    line = ["-f", ",".join(str(path) for path in scenario_files(config, scenario)), *scenario.user_classes]
+    if scenario.tags:
+        line += ["--tags", *scenario.tags]
+    line += ["--headless"]
+    if workers:
+        # Forked workers look for their master at --master-port, whatever port the master binds.
+        port = str(master_port)
+        line += ["--processes", str(workers), "--master-bind-port", port, "--master-port", port]
+    line += ["--host", host, "--scenario", request.scenario]
+    options = {
+        "--run-seed": request.seed,
+        "--runs-dir": request.runs_dir,
+        "--config-file": request.config_file,
+    }
+    for name, value in options.items():
+        if value is not None:
+            line += [name, str(value)]
+    return [*line, *_load_options(scenario.load), *request.extra]
+
+
+def _load_options(load: Mapping[str, Any]) -> list[str]:
+    """`hold_s = 30` as `--hold-s 30`, a list joined by commas, true as the bare option, false as none."""
+    words = []
+    for key, value in load.items():
+        option = f"--{key.replace('_', '-')}"
+        match value:
+            case True:
+                words.append(option)
+            case False:
+                pass
+            case list():
+                words += [option, ",".join(str(each) for each in value)]
+            case _:
+                words += [option, str(value)]
+    return words
+
+
+def scenario_files(config: "Config", scenario: "ScenarioConfig") -> list[Path]:
+    """The scenario's locustfiles and its shape, as paths from here. Raises ConfigError if one is missing."""
+    names = [*scenario.locustfiles, *([scenario.shape] if scenario.shape else [])]
+    paths = [config.path(name) for name in names]
+    for path in paths:
+        if not path.is_file():
+            raise ConfigError(f"no file {path}{_similar(path)}")
+    return paths
+
+
+def _similar(path: Path) -> str:
+    from harness.config import suggest
+
+    files = [file.name for file in path.parent.glob("*.py") if not file.name.startswith("_")]
+    return f"; in {path.parent}: {suggest(path.name, files)}" if path.parent.is_dir() else ""
+
+
+def as_typed(arguments: Sequence[str]) -> str:
+    """The line as a person would type it, quoted for the shell."""
+    return shlex.join(["locust", *arguments])
+
+
+def as_started(arguments: Sequence[str]) -> list[str]:
+    """The command that is started: this interpreter's Locust, whatever `locust` is first on the path."""
+    return [sys.executable, "-m", "locust", *arguments]
+
+
+def child_environment(run_path_file: Path) -> dict[str, str]:
+    """This process's environment, with the file in which the run leaves its folder's path."""
+    return {**os.environ, "HARNESS_RUN_PATH_FILE": str(run_path_file)}

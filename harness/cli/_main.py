@@ -1,0 +1,76 @@
+"""Parses the command line, runs one sub-command, and turns every ending into an exit code.
+
+Imports the standard library alone, so that `harness --help` answers at once: each sub-command
+imports what it needs when it runs.
+"""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from harness import __version__
+from harness.cli import _demo, _report, _run, _serve
+from harness.errors import ExitCode, HarnessError, UserError
+
+_EPILOG = """\
+examples:
+  harness demo                      start the bundled service, load it, show the report
+  harness run cases                 run a scenario of harness.toml against a service that is up
+  harness report results/my_run     judge stock Locust CSVs (my_run_stats.csv, ...)
+  harness serve target              start a service of harness.toml in this terminal
+
+exit codes: 0 passed, 1 a criterion failed or had no data, 2 usage or configuration,
+3 regression, 4 measurement invalid, 5 target not reachable, 70 a bug here, 130 interrupted
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a wrong command line like every other mistake of a user: in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see `{self.prog} --help`")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command, with a `command` function set by each sub-command."""
+    parser = _Parser(
+        prog="harness",
+        description="Load tests and benchmarks for LLM-agent services.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"harness {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for module in (_demo, _run, _report, _serve):
+        module.add_parser(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the return value is the process's exit code.
+
+    What follows `--` is kept for Locust. Raises SystemExit for --help and --version only.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    end = words.index("--") if "--" in words else len(words)
+    try:
+        options = build_parser().parse_args(words[:end])
+        options.extra = words[end + 1 :]
+        return int(options.command(options))
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("harness: interrupted", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (`| head`) is gone; keep the interpreter from saying so at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception:
+        traceback.print_exc()
+        print("harness: this is a bug in the harness, not in your set-up", file=sys.stderr)
+        return ExitCode.BUG

@@ -1,0 +1,54 @@
+"""Options that several sub-commands share, and how they speak to the terminal."""
+
+import argparse
+import os
+import sys
+from typing import TextIO
+
+from harness.errors import UserError
+
+
+def add_config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config-file",
+        metavar="FILE",
+        help="configuration to read (default: $HARNESS_CONFIG, else ./harness.toml)",
+    )
+
+
+def add_runs_dir_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--runs-dir",
+        metavar="DIR",
+        help="where run folders go (default: $HARNESS_RUNS_DIR, else runs_dir of harness.toml)",
+    )
+
+
+def refuse_extra(options: argparse.Namespace) -> None:
+    """Raise UserError when something follows `--` for a command that hands nothing on."""
+    if options.extra:
+        raise UserError(f"nothing may follow `--` here, got '{options.extra[0]}'")
+
+
+def port_number(text: str) -> int:
+    """An argparse type: a TCP port."""
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port from 1 to 65535")
+    return int(text)
+
+
+def whole_number(text: str) -> int:
+    """An argparse type: an integer from 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0")
+    return int(text)
+
+
+def say(text: str) -> None:
+    """Progress for the person at the terminal; stderr, so that stdout holds results alone."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Colour only on a terminal that can show it, and never against NO_COLOR (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

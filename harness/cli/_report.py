@@ -1,0 +1,106 @@
+"""`harness report`: judge a run folder or stock Locust CSVs again, and write the reports."""
+
+import argparse
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli._options import add_config_option, refuse_extra, wants_colour
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.runs import Run
+
+_EPILOG = """\
+A run folder is judged by the criteria it was run with, unless others are given. Stock CSVs
+(`locust --csv PREFIX`) carry none: name a scenario of harness.toml, or criteria.
+
+examples:
+  harness report benchmarks/results/20261124T063300Z-cases-1a2b3c
+  harness report results/my_run --scenario cases           reads results/my_run_stats.csv, ...
+  harness report results/my_run --criteria error_rate --criteria 'p95(response_time) < 300 ms'
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "report",
+        help="judge a run folder or stock Locust CSVs, and write the reports",
+        description="Judge a run, write its reports, and end with its verdict's exit code.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("path", metavar="PATH", help="a run folder, or the prefix P of P_stats.csv")
+    parser.add_argument("--out", metavar="DIR", help="where to write (default: the run folder, or P-report/)")
+    parser.add_argument("--scenario", metavar="NAME", help="judge by this scenario's criteria")
+    parser.add_argument(
+        "--criteria",
+        action="append",
+        default=[],
+        metavar="NAME|RULE",
+        help="judge by this criterion of harness.toml, or by this rule; may be repeated",
+    )
+    add_config_option(parser)
+    parser.set_defaults(command=_command)
+
+
+def _command(options: argparse.Namespace) -> int:
+    refuse_extra(options)
+    run = _open(Path(options.path))
+    texts = _criteria(options, run)
+
+    from harness.analysis import Dataset, summarise, trend
+    from harness.reports import terminal_report, write_reports
+    from harness.runs import RunSource
+    from harness.verdicts import judge, parse_rule
+
+    rules = [parse_rule(name, text) for name, text in texts.items()]
+    is_folder = run.source is RunSource.FOLDER
+    out = Path(options.out) if options.out else _default_out(run.path, is_folder=is_folder)
+    history = trend(run.path.parent, run.manifest.scenario.name) if is_folder else []
+    dataset = Dataset.from_run(run)
+    summary = summarise(run)
+    judgement = judge(run, dataset, rules)
+    _make(out)
+    write_reports(out, summary, judgement, run.manifest, history)
+    width = shutil.get_terminal_size().columns
+    print(
+        terminal_report(summary, judgement, run.manifest, width=width, colour=wants_colour(sys.stdout)),
+        f"Report: {out / 'report.html'}",
+        sep="\n",
+    )
+    return judgement.exit_code
+
+
+def _open(path: Path) -> "Run":
+    from harness.runs import open_run
+    from harness.runs._locust_csv import read_locust_csvs
+
+    return open_run(path) if path.is_dir() else read_locust_csvs(path)
+
+
+def _default_out(path: Path, *, is_folder: bool) -> Path:
+    return path if is_folder else path.with_name(f"{path.name}-report")
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make {folder}: {error.strerror}; choose another with --out") from error
+
+
+def _criteria(options: argparse.Namespace, run: "Run") -> Mapping[str, str]:
+    """The rules to judge by: those asked for, else those that the run was started with."""
+    if not options.scenario and not options.criteria:
+        return run.manifest.scenario.criteria
+    from harness.config import load_config
+
+    config = load_config(options.config_file)
+    chosen = config.criteria_of(options.scenario) if options.scenario else {}
+    # A rule compares, a name does not; a rule that has no name goes by its own text.
+    given = {word: word if re.search("[<>]", word) else config.criterion(word) for word in options.criteria}
+    return {**chosen, **given}

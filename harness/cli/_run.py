@@ -1,0 +1,215 @@
+"""`harness run`: one scenario as an ordinary Locust command, checked before and accounted for after."""
+
+import argparse
+import json
+import os
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli._child import Ended, end_workers_of, run_foreground
+from harness.cli._locust_line import (
+    RunRequest,
+    as_started,
+    as_typed,
+    child_environment,
+    locust_arguments,
+    scenario_files,
+)
+from harness.cli._net import free_port, require_free_port, why_unreachable
+from harness.cli._options import add_config_option, add_runs_dir_option, port_number, say, whole_number
+from harness.errors import ConfigError, ExitCode, TargetUnreachableError, UserError
+
+if TYPE_CHECKING:
+    from harness.config import Config
+
+_REACH_TIMEOUT_S = 5.0
+_EPILOG = """\
+The line that is run is printed; typed by hand it does the same. What follows `--` goes to Locust.
+
+examples:
+  harness run cases
+  harness run cases --host http://127.0.0.1:8000 --workers 4
+  harness run cases --with-services              start the scenario's services on free ports
+  harness run cases --dry-run                    print the line and stop
+  harness run cases -- --levels 10,100 --hold-s 60
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "run",
+        help="run a scenario of harness.toml",
+        description="Run a scenario of harness.toml with Locust, and end with its verdict's exit code.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("scenario", metavar="SCENARIO", help="a name under [scenarios] in harness.toml")
+    parser.add_argument("--host", metavar="URL", help="the service to load (default: the scenario's)")
+    parser.add_argument(
+        "--workers",
+        type=whole_number,
+        metavar="N",
+        help="load-generating processes; 0 for none beside the main one",
+    )
+    parser.add_argument("--seed", type=whole_number, metavar="N", help="seed of cases and arrivals")
+    parser.add_argument(
+        "--master-port", type=port_number, metavar="PORT", help="for the workers (default: a free one)"
+    )
+    parser.add_argument(
+        "--with-services", action="store_true", help="start the scenario's services, and stop them after"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the locust line and stop")
+    add_runs_dir_option(parser)
+    add_config_option(parser)
+    parser.set_defaults(command=_command)
+
+
+def _command(options: argparse.Namespace) -> int:
+    request = RunRequest(
+        scenario=options.scenario,
+        host=options.host,
+        workers=options.workers,
+        seed=options.seed,
+        runs_dir=options.runs_dir,
+        config_file=options.config_file,
+        master_port=options.master_port,
+        with_services=options.with_services,
+        extra=tuple(options.extra),
+    )
+    if options.dry_run:
+        return _print_line(request)
+    return run_scenario(request)
+
+
+def _print_line(request: RunRequest) -> int:
+    config = _load(request)
+    port = request.master_port or free_port()
+    print(as_typed(locust_arguments(config, request, _host(config, request, {}), port)))
+    return ExitCode.OK
+
+
+def run_scenario(request: RunRequest) -> int:
+    """Check, run and account for one scenario; returns its exit code."""
+    config = _load(request)
+    if request.master_port:
+        require_free_port(request.master_port, "leave --master-port out and a free one is taken")
+    with _services(config, request) as ports:
+        host = _host(config, request, ports)
+        _require_target(config, request, host, ports)
+        port = request.master_port or free_port()
+        arguments = locust_arguments(config, request, host, port)
+        say(as_typed(arguments))
+        with _run_path_file() as path_file:
+            ended = run_foreground(as_started(arguments), child_environment(path_file))
+            if ended.code < 0:
+                end_workers_of(port)
+            return _exit_code(ended, _folder_of(path_file))
+
+
+def _load(request: RunRequest) -> "Config":
+    """The configuration, with everything checked that needs no process and no network."""
+    from harness.config import load_config
+
+    config = load_config(request.config_file)
+    scenario = config.scenario(request.scenario)
+    scenario_files(config, scenario)
+    if request.with_services and not scenario.services:
+        raise ConfigError(f"scenarios.{request.scenario} names no services for --with-services to start")
+    return config
+
+
+@contextmanager
+def _services(config: "Config", request: RunRequest) -> Iterator[Mapping[str, int]]:
+    """The scenario's services where they were asked for; yields their ports."""
+    if not request.with_services:
+        yield {}
+        return
+    from harness.cli._services import running
+
+    runs_dir = config.runs_path(request.runs_dir)
+    with running(config, config.scenario(request.scenario).services, runs_dir) as ports:
+        yield ports
+
+
+def _host(config: "Config", request: RunRequest, ports: Mapping[str, int]) -> str:
+    host = request.host or config.scenario(request.scenario).host
+    if not host:
+        raise UserError(f"scenario '{request.scenario}' has no host; give --host http://...")
+    if not host.startswith(("http://", "https://")):
+        raise UserError(f"--host {host}: should start with http:// or https://")
+    return config.expand(host, ports=ports).rstrip("/")
+
+
+def _require_target(config: "Config", request: RunRequest, host: str, ports: Mapping[str, int]) -> None:
+    """Raise TargetUnreachableError unless the service answers now, before any load is made."""
+    url, any_answer, start = f"{host}/", True, ""
+    for name in config.scenario(request.scenario).services:
+        ready = config.expand(config.services[name].ready_url, name, ports)
+        if ready.startswith(f"{host}/"):
+            url, any_answer, start = (
+                ready,
+                False,
+                f"start it with `harness serve {name}` or --with-services, ",
+            )
+            break
+    reason = why_unreachable(url, _REACH_TIMEOUT_S, any_answer=any_answer)
+    if reason is not None:
+        remedy = f"{start}or give another --host" if start else "start it, or give another --host"
+        raise TargetUnreachableError(f"the target does not answer at {url} ({reason}); {remedy}")
+
+
+@contextmanager
+def _run_path_file() -> Iterator[Path]:
+    """The file that the run writes its folder's path to: the caller's own one if it named one."""
+    if given := os.environ.get("HARNESS_RUN_PATH_FILE"):
+        Path(given).unlink(missing_ok=True)
+        yield Path(given)
+        return
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        yield Path(folder) / "run-path"
+
+
+def _folder_of(path_file: Path) -> Path | None:
+    try:
+        lines = path_file.read_text(encoding="utf-8").split("\n")
+    except OSError:
+        return None
+    paths = [line for line in lines if line]
+    return Path(paths[-1]) if paths else None
+
+
+def _exit_code(ended: Ended, folder: Path | None) -> int:
+    """The child's own code, unless it left no run, or a run that nothing sealed."""
+    state = _state_of(folder)
+    if state is None:
+        if ended.interrupted:
+            return ExitCode.INTERRUPTED
+        if ended.code in (ExitCode.UNREACHABLE, ExitCode.BUG):
+            return ended.code
+        say(f"harness: Locust ended with {_ending(ended.code)} before a run began; see its output above")
+        return ExitCode.USAGE
+    if state != "sealed" or ended.code < 0:
+        say(
+            f"harness: Locust ended with {_ending(ended.code)} before the run was sealed; what arrived "
+            f"until then can be read: harness report {folder}"
+        )
+        return ExitCode.INVALID
+    return ended.code
+
+
+def _state_of(folder: Path | None) -> str | None:
+    if folder is None:
+        return None
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return str(manifest.get("state"))
+
+
+def _ending(code: int) -> str:
+    return f"code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"

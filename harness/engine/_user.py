@@ -1,0 +1,139 @@
+"""The user class to build load tests on: Locust's FastHttpUser, with a client that keeps the record.
+
+    class CaseUser(ServiceUser):
+        wait_time = between(0.1, 0.4)
+
+        @task
+        def open_case(self):
+            self.client.post("/api/cases", json=..., name="/api/cases", category="simple", check=check_answer)
+
+`check` gets the response of every 2xx and returns an `Answer`; a reason in it makes the request
+a failure, in Locust's statistics as in ours.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from gevent import GreenletExit
+from locust.contrib.fasthttp import FastHttpSession, FastHttpUser
+
+from harness.engine._listener import CONTEXT_KEY, Pending
+from harness.engine._outcome import Answer
+from harness.engine._recorder import Recorder, Request, now_us
+
+logger = logging.getLogger(__name__)
+
+Check = Callable[[Any], Answer]
+
+#: The request log of this process; Locust has one environment per process, and so have we.
+recorder = Recorder()
+
+
+class RecordedSession(FastHttpSession):
+    """Locust's fast client, which also knows what is in flight and checks every answer."""
+
+    def request(  # type: ignore[override]  # keyword arguments of Locust's own pass through unchanged
+        self,
+        method: str,
+        url: str,
+        *,
+        name: str | None = None,
+        category: str | None = None,
+        case_id: str | None = None,
+        check: Check | None = None,
+        context: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        """As `FastHttpSession.request`; returns its response.
+
+        `category` and `case_id` label the row. `check` reads a good response (2xx) into an
+        `Answer`. With `catch_response=True` the caller judges the response instead, as in Locust.
+        """
+        body = _as_bytes(options)
+        pending = Pending(
+            Request(
+                method=method,
+                name=name or self.request_name or url,
+                user_class=type(self.user).__name__,
+                category=category,
+                case_id=case_id,
+                intended_us=now_us(),
+                sent_us=now_us(),
+                request_bytes=None if body is None else len(body),
+            )
+        )
+        own_context = {**(context or {}), CONTEXT_KEY: pending}
+        caller_judges = options.pop("catch_response", False)
+        key = recorder.sent(pending.request)
+        try:
+            response = super().request(
+                method,
+                url,
+                name=name,
+                data=body,  # type: ignore[arg-type]  # bytes are sent as they are
+                catch_response=True,
+                context=own_context,
+                **options,
+            )
+        except GreenletExit:
+            recorder.abandon(key)
+            raise
+        recorder.settled(key)
+        if caller_judges:
+            return response
+        with response as judged:
+            if check is not None and judged.status_code and judged.status_code < 400:
+                pending.answer = _run_check(check, judged)
+                if pending.answer.reason is not None:
+                    judged.failure(pending.answer.reason)
+        return response
+
+    def get(self, url: str, **options: Any) -> Any:
+        return self.request("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> Any:  # type: ignore[override]  # as `request`
+        return self.request("POST", url, **options)
+
+    def put(self, url: str, **options: Any) -> Any:  # type: ignore[override]  # as `request`
+        return self.request("PUT", url, **options)
+
+    def patch(self, url: str, **options: Any) -> Any:  # type: ignore[override]  # as `request`
+        return self.request("PATCH", url, **options)
+
+    def delete(self, url: str, **options: Any) -> Any:
+        return self.request("DELETE", url, **options)
+
+
+class ServiceUser(FastHttpUser):
+    """A closed-loop user of an HTTP service: sends, waits for the answer, thinks, sends again."""
+
+    abstract = True
+    client: RecordedSession
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        # RecordedSession adds behaviour and no state; building a second client would cost another
+        # TLS context per user.
+        self.client.__class__ = RecordedSession
+
+
+def _as_bytes(options: dict[str, Any]) -> bytes | None:
+    """The body to send, serialised once, so that its size is known; None without a body."""
+    document, data = options.pop("json", None), options.pop("data", None)
+    if data is None and document is not None:
+        data = json.dumps(document, separators=(",", ":"))
+        headers = dict(options.get("headers") or {})
+        headers.setdefault("Content-Type", "application/json")
+        options["headers"] = headers
+    return data.encode() if isinstance(data, str) else data
+
+
+def _run_check(check: Check, response: Any) -> Answer:
+    """A check that raises is a bug in the locustfile: the request fails, and the log says where."""
+    try:
+        return check(response)
+    except Exception as error:
+        logger.exception("the answer check %s raised", getattr(check, "__name__", check))
+        return Answer(reason=f"check raised {type(error).__name__}")

@@ -1,0 +1,314 @@
+"""A run's life on the master or the local runner: begin, follow, drain, seal, judge.
+
+`finish` is the one way a run ends. Locust's own `start`, `stop` and `quit` are wrapped on the
+runner, so every ending (a shape that is over, the run time, the web UI's button, Ctrl-C, SIGTERM,
+the last worker gone) passes through it before Locust stops anything.
+"""
+
+import logging
+import os
+import shutil
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.event import Event
+from gevent.lock import RLock
+from locust.env import Environment
+from locust.runners import STATE_MISSING, LocalRunner, MasterRunner
+
+from harness.engine import RunTicket, now_us, recorder
+from harness.errors import PRECEDENCE, ExitCode, HarnessError, TargetUnreachableError
+from harness.monitoring import ProgressPrinter
+from harness.plugin._generator import BEGIN, DRAIN, FINAL, Generator
+from harness.plugin._run import ActiveRun
+from harness.plugin._settings import Settings, ask_target, host_of
+from harness.runs import TargetRecord, open_run
+
+if TYPE_CHECKING:
+    from harness.reports import Judged
+
+logger = logging.getLogger(__name__)
+
+RUN_PATH_VARIABLE = "HARNESS_RUN_PATH_FILE"
+LOCAL = "local"
+
+#: Beyond the drain deadline, how long the master waits for the workers' last word.
+FINAL_GRACE_S = 5.0
+
+
+class Coordinator:
+    """One per Locust process that is not a worker; it sees one run after another."""
+
+    def __init__(
+        self, environment: Environment, runner: MasterRunner | LocalRunner, settings: Settings
+    ) -> None:
+        self.environment = environment
+        self.runner = runner
+        self.settings = settings
+        self.active: ActiveRun | None = None
+        self.judged: Judged | None = None
+        self._printer = ProgressPrinter()
+        self._helpers: list[gevent.Greenlet] = []
+        self._lock = RLock()
+        self._all_final = Event()
+        self._hurry = False
+        self._interrupted = False
+        self._planned_users = 0
+        self._generator = Generator(environment, runner) if isinstance(runner, LocalRunner) else None
+        self._start, self._stop, self._quit = runner.start, runner.stop, runner.quit
+        self._attach()
+
+    # --- the runner's own calls, wrapped ---------------------------------------------------
+
+    def _attach(self) -> None:
+        runner, events = self.runner, self.environment.events
+        runner.start = self._on_start  # type: ignore[method-assign]
+        runner.stop = self._on_stop  # type: ignore[method-assign]
+        runner.quit = self._on_quit  # type: ignore[method-assign]
+        events.test_start.add_listener(lambda **_: self._begin())
+        events.spawning_complete.add_listener(self._on_spawning_complete)
+        events.quitting.add_listener(lambda **_: self._on_quitting())
+        events.quit.add_listener(lambda **_: self._print_verdict())
+        if isinstance(runner, MasterRunner):
+            events.worker_report.add_listener(self._on_worker_report)
+            events.worker_connect.add_listener(self._on_worker_connect)
+            runner.register_message(FINAL, self._on_final)
+            runner.register_message("harness_clock", self._on_clock)
+        signal.signal(signal.SIGINT, self._on_sigint)
+
+    def _on_start(self, user_count: int, *args: Any, **kwargs: Any) -> None:
+        with self._lock:  # a run that is ending ends first
+            if self.active is None:
+                try:
+                    self._target = self._ask_target()
+                except TargetUnreachableError as error:
+                    self._refuse(error)
+                    return
+        self._planned_users = user_count
+        if self.active is not None:
+            self.active.tracker.ramp(user_count, now_us())
+        self._start(user_count, *args, **kwargs)
+
+    def _on_stop(self, *args: Any, **kwargs: Any) -> None:
+        self.finish("interrupted" if self._interrupted else "stopped")
+        self._stop(*args, **kwargs)
+
+    def _on_quit(self) -> None:
+        self.finish("interrupted" if self._interrupted else self._reason_to_quit())
+        self._quit()
+
+    def _on_quitting(self) -> None:
+        """Fired before Locust exits: a run that still lasts now was cut short by a signal."""
+        if self.active is not None:
+            self._interrupted = True
+            self.finish("interrupted")
+
+    def _on_sigint(self, number: int, frame: Any) -> None:
+        """First Ctrl-C: end the run in order. Again, or while it is ending already: do not wait."""
+        if self._interrupted or self._lock.locked():
+            self._hurry = True
+            self._all_final.set()
+            return
+        self._interrupted = True
+        signal.default_int_handler(number, frame)
+
+    def _reason_to_quit(self) -> str:
+        if self.environment.shape_class is not None:
+            return "the shape ended"
+        options: Any = self.environment.parsed_options
+        return "the run time was reached" if options and options.run_time else "Locust quit"
+
+    # --- beginning -------------------------------------------------------------------------
+
+    def _ask_target(self) -> TargetRecord:
+        url = host_of(self.environment)
+        return ask_target(url) if url and self.settings.check_target else TargetRecord(url=url)
+
+    def _refuse(self, error: HarnessError) -> None:
+        """The web UI stays up and says why; a headless run has nothing left to do."""
+        logger.error("%s", error)
+        self._worsen_exit_code(error.exit_code)
+        if getattr(self.environment.parsed_options, "headless", False):
+            self._quit()
+
+    def _begin(self) -> None:
+        """`test_start`: make the folder, tell the generators, follow the run."""
+        mode = "local" if self._generator else "distributed"
+        self._interrupted = self._hurry = False
+        self._all_final.clear()
+        try:
+            run = ActiveRun(self.environment, self.settings, self._target, mode)
+        except HarnessError as error:
+            self._refuse(error)
+            return
+        self.active = run
+        run.tracker.ramp(self._planned_users, now_us())
+        if path_file := os.environ.get(RUN_PATH_VARIABLE):
+            Path(path_file).write_text(f"{run.folder.path}\n", encoding="utf-8")
+        logger.info("Run folder: %s", run.folder.path)
+        if self._generator:
+            run.intake.expect(LOCAL, 0)
+            self._generator.begin(RunTicket(run.token, self.settings.seed))
+            self._helpers = [gevent.spawn(self._ship_local)]
+        elif isinstance(self.runner, MasterRunner):
+            for position, client in enumerate(self._live_clients()):
+                self._send_ticket(client.id, position)
+            self._helpers = [gevent.spawn(self._watch_workers)]
+        self._helpers.append(gevent.spawn(run.show_progress, self._printer, self._planned_s))
+        run.note_progress()
+
+    def _send_ticket(self, client_id: str, position: int) -> None:
+        run, runner = self._run(), self.runner
+        assert isinstance(runner, MasterRunner)  # noqa: S101 - only a master has clients
+        index = runner.get_worker_index(client_id)
+        run.intake.expect(client_id, index)
+        ticket = {
+            "token": run.token,
+            "seed": self.settings.seed,
+            "worker": index,
+            "position": position,
+            "workers": max(len(self._live_clients()), position + 1),
+        }
+        runner.send_message(BEGIN, {**ticket, "sent_us": now_us()}, client_id)
+
+    def _planned_s(self) -> float | None:
+        shape = self.environment.shape_class
+        if shape is not None:
+            schedule: Callable[[], Any] | None = getattr(shape, "schedule", None)
+            return float(schedule().duration_s) if schedule else None
+        return getattr(self.environment.parsed_options, "run_time", None)
+
+    # --- while it runs ---------------------------------------------------------------------
+
+    def _on_spawning_complete(self, user_count: int, **_: Any) -> None:
+        if self.active is not None:
+            self.active.tracker.hold(user_count, now_us())
+
+    def _on_worker_connect(self, client_id: str, **_: Any) -> None:
+        """A worker that joins a run gets a stream of its own, after those already dealt."""
+        if self.active is not None and not self._lock.locked():
+            self._send_ticket(client_id, len(self.active.intake.workers))
+
+    def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        shipment = data.get("harness")
+        if self.active is not None and shipment is not None:
+            self.active.intake.take(client_id, shipment, now_us())
+
+    def _on_clock(self, msg: Any, **_: Any) -> None:
+        """The worker's clock against ours, with half the round trip taken off."""
+        if self.active is not None and msg.node_id in self.active.intake.workers:
+            halfway_us = (msg.data["sent_us"] + now_us()) // 2
+            self.active.intake.workers[msg.node_id].clock_offset_us = msg.data["worker_us"] - halfway_us
+
+    def _ship_local(self) -> None:
+        while True:
+            gevent.sleep(1)
+            self._take_local()
+
+    def _take_local(self) -> None:
+        shipment = recorder.ship()
+        document = {name: getattr(shipment, name) for name in shipment.__slots__}
+        self._run().intake.take(LOCAL, document, now_us())
+
+    def _watch_workers(self) -> None:
+        """A worker whose heartbeat stops has taken its share of the load and its last rows with it."""
+        while True:
+            gevent.sleep(1)
+            self._note_lost_workers()
+
+    def _note_lost_workers(self) -> None:
+        live = {client.id for client in self._live_clients()}
+        for client_id, worker in self._run().intake.workers.items():
+            if client_id not in live and not worker.finished and not worker.lost:
+                worker.lost = True
+                logger.warning("Worker %s (index %d) is lost", client_id, worker.index)
+
+    def _live_clients(self) -> list[Any]:
+        if not isinstance(self.runner, MasterRunner):
+            return []
+        return [client for client in self.runner.clients.all if client.state != STATE_MISSING]
+
+    # --- ending ----------------------------------------------------------------------------
+
+    def finish(self, reason: str) -> None:
+        """End the active run: drain, seal, judge, report. Safe to call from anywhere, any number of times."""
+        with self._lock:
+            run = self.active
+            if run is None:
+                return
+            try:
+                self._drain(run)
+                gevent.killall(self._helpers)
+                self._printer.clear()
+                run.seal(reason, interrupted=self._interrupted)
+                self._judge(run)
+            except HarnessError as error:
+                logger.error("%s", error)
+                self._worsen_exit_code(error.exit_code)
+            except Exception:
+                traceback.print_exc()
+                self._worsen_exit_code(ExitCode.BUG)
+            finally:
+                self.active = None
+
+    def _drain(self, run: ActiveRun) -> None:
+        run.tracker.drain(now_us())
+        deadline_s = self.settings.drain_deadline_s
+        if self._generator:
+            self._generator.drain(deadline_s)
+            self._take_local()
+            run.intake.finish(LOCAL, recorder.next_sequence)
+            recorder.close()
+            return
+        self._note_lost_workers()
+        if not self._awaited(run):
+            return
+        self.runner.send_message(DRAIN, {"token": run.token, "deadline_s": deadline_s})
+        with gevent.Timeout(deadline_s + FINAL_GRACE_S, False):
+            while self._awaited(run) and not self._hurry:
+                self._all_final.wait(timeout=1)
+                self._note_lost_workers()
+        for worker in self._awaited(run):
+            worker.lost = True
+            logger.warning("Worker %s (index %d) did not end in time", worker.id, worker.index)
+
+    def _awaited(self, run: ActiveRun) -> list[Any]:
+        return [worker for worker in run.intake.workers.values() if not worker.finished and not worker.lost]
+
+    def _on_final(self, msg: Any, **_: Any) -> None:
+        run = self.active
+        if run is not None and msg.data["token"] == run.token:
+            run.intake.finish(msg.node_id, msg.data["next_sequence"])
+            if not self._awaited(run):
+                self._all_final.set()
+
+    def _judge(self, run: ActiveRun) -> None:
+        from harness.reports import judge_and_report  # after the load: it imports Plotly
+
+        self.judged = judge_and_report(open_run(run.folder.path))
+        self._worsen_exit_code(self.judged.judgement.exit_code)
+        if not getattr(self.environment.parsed_options, "headless", False):
+            self._print_verdict()
+
+    def _worsen_exit_code(self, code: ExitCode) -> None:
+        """In the web UI the process exits with the code of its worst run."""
+        before = self.environment.process_exit_code
+        known = [code] if before is None else [code, ExitCode(before)]
+        self.environment.process_exit_code = int(min(known, key=PRECEDENCE.index))
+
+    def _print_verdict(self) -> None:
+        if self.judged is None:
+            return
+        judged, self.judged = self.judged, None
+        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        width = shutil.get_terminal_size().columns
+        print(judged.terminal_text(width=width, colour=colour), flush=True)
+
+    def _run(self) -> ActiveRun:
+        assert self.active is not None, "only called while a run is active"  # noqa: S101
+        return self.active

@@ -1,0 +1,131 @@
+"""The load-generating side of a run: a worker, or the local runner's own process.
+
+It takes a ticket at the start, ships rows with Locust's reports, and drains when it is told to:
+no new work, what is in flight may end until a deadline, the rest is marked incomplete.
+"""
+
+import logging
+import signal
+from typing import Any
+
+import gevent
+from locust import TaskSet
+from locust.env import Environment
+from locust.exception import StopUser
+from locust.runners import LocalRunner, WorkerRunner
+
+from harness.engine import HealthMonitor, RunTicket, now_us, recorder
+
+logger = logging.getLogger(__name__)
+
+BEGIN, DRAIN, FINAL = "harness_begin", "harness_drain", "harness_final"
+
+#: How long a worker that got a Ctrl-C waits for its master to tell it to drain.
+ORPHAN_GRACE_S = 5.0
+
+
+def _start_nothing_while_draining(taskset: type[TaskSet]) -> None:
+    """Make users stop instead of starting a task once the drain has begun.
+
+    Locust kills a user that waits; one whose wait is just over may be sending by the time the kill
+    reaches it, and that request would be lost although the service answers it.
+    """
+    execute = taskset.execute_next_task
+
+    def gated(self: TaskSet) -> None:
+        if recorder.active and recorder.draining:
+            raise StopUser
+        execute(self)
+
+    taskset.execute_next_task = gated  # type: ignore[method-assign]
+
+
+class Generator:
+    """Begins, ships and drains on behalf of one process that runs users; one per process."""
+
+    def __init__(self, environment: Environment, runner: LocalRunner | WorkerRunner) -> None:
+        self.environment = environment
+        self.runner = runner
+        self._health: HealthMonitor | None = None
+        self._spawn_users = runner.spawn_users
+        runner.spawn_users = self._spawn_unless_draining  # type: ignore[method-assign]
+        _start_nothing_while_draining(TaskSet)
+
+    def begin(self, ticket: RunTicket) -> None:
+        """Start to record for the run of this ticket."""
+        recorder.begin(ticket)
+        if self._health is not None:
+            self._health.stop()
+        self._health = HealthMonitor(recorder, lambda: self.runner.user_count)
+
+    def drain(self, deadline_s: float) -> None:
+        """Let the users end what they are doing, for at most `deadline_s` seconds."""
+        recorder.draining = True
+        # Locust stops users gracefully only with its stop timeout set; on a worker, a timeout that
+        # stayed set would make it sleep as long before it is ready for the next test.
+        before, self.environment.stop_timeout = self.environment.stop_timeout, deadline_s
+        try:
+            self.runner.stop_users(self.runner.user_classes_count)
+        finally:
+            self.environment.stop_timeout = before
+        recorder.abandon_all()
+        if self._health is not None:
+            self._health.stop()
+            self._health = None
+
+    def _spawn_unless_draining(self, user_classes_spawn_count: dict[str, int], wait: bool = False) -> Any:
+        """A ramp that was under way must not add users to a run that is ending."""
+        if recorder.active and recorder.draining:
+            return []
+        return self._spawn_users(user_classes_spawn_count, wait)
+
+
+class WorkerSide:
+    """A worker's half of the protocol with its master."""
+
+    def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
+        self.environment = environment
+        self.runner = runner
+        self.generator = Generator(environment, runner)
+        runner.register_message(BEGIN, self._on_begin)
+        runner.register_message(DRAIN, self._on_drain, concurrent=True)
+        environment.events.report_to_master.add_listener(self._on_report)
+        self._interrupted = False
+        signal.signal(signal.SIGINT, self._on_sigint)
+
+    def _on_begin(self, msg: Any, **_: Any) -> None:
+        data = dict(msg.data)
+        sent_us = data.pop("sent_us")
+        self.generator.begin(RunTicket(**data))
+        self.runner.send_message("harness_clock", {"sent_us": sent_us, "worker_us": now_us()})
+
+    def _on_report(self, data: dict[str, Any], **_: Any) -> None:
+        if recorder.active:
+            shipment = recorder.ship()
+            data["harness"] = {name: getattr(shipment, name) for name in shipment.__slots__}
+
+    def _on_drain(self, msg: Any, **_: Any) -> None:
+        if msg.data["token"] != recorder.ticket.token or recorder.draining:
+            return
+        self.generator.drain(msg.data["deadline_s"])
+        # Locust's own last statistics and our last rows leave together, before the final word.
+        data: dict[str, Any] = {}
+        self.environment.events.report_to_master.fire(client_id=self.runner.client_id, data=data)
+        self.runner.send_message("stats", data)
+        self.runner.send_message(
+            FINAL, {"token": recorder.ticket.token, "next_sequence": recorder.next_sequence}
+        )
+        recorder.close()
+
+    def _on_sigint(self, *_: Any) -> None:
+        """Ctrl-C at a terminal reaches the workers too: the first one is the master's to answer."""
+        if self._interrupted or not recorder.active:
+            gevent.spawn(self.runner.quit)
+            return
+        self._interrupted = True
+        gevent.spawn_later(ORPHAN_GRACE_S, self._quit_if_orphaned)
+
+    def _quit_if_orphaned(self) -> None:
+        if not recorder.draining:
+            logger.warning("interrupted, and the master did not end the run: quitting")
+            self.runner.quit()

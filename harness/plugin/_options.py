@@ -1,0 +1,36 @@
+"""The plugin's options on Locust's command line; each is also an environment variable."""
+
+from typing import Any
+
+DRAIN_DEADLINE_S = 30.0
+
+
+def add_options(parser: Any, **_: Any) -> None:
+    """Listener of `init_command_line_parser`; `parser` is Locust's own kind."""
+
+    def option(name: str, **settings: Any) -> None:
+        variable = "HARNESS_" + name.removeprefix("--").replace("-", "_").upper()
+        parser.add_argument(name, env_var=variable, include_in_web_ui=False, **settings)
+
+    option(
+        "--scenario",
+        default="",
+        help="scenario of harness.toml whose criteria judge the run (default: the locustfile's name)",
+    )
+    option("--runs-dir", default="", help="where run folders go (default: runs_dir of harness.toml)")
+    option("--config-file", default="", help="configuration to read (default: ./harness.toml)")
+    option("--run-seed", type=int, default=None, help="seed of the case streams (default: the scenario's)")
+    option(
+        "--drain-deadline-s",
+        type=float,
+        default=DRAIN_DEADLINE_S,
+        help="how long requests in flight may take to end when a test stops",
+    )
+    option(
+        "--skip-target-check", action="store_true", help="start even if the master cannot reach the target"
+    )
+    option(
+        "--quiet-locust",
+        action="store_true",
+        help="print the harness's progress and verdicts only, not Locust's own tables",
+    )

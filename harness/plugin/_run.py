@@ -1,0 +1,124 @@
+"""One run, from the first user to the sealed folder: what the coordinator keeps per test."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import gevent
+from locust.env import Environment
+
+from harness.engine import now_us
+from harness.monitoring import ProgressPrinter, RecentWindow, Snapshot
+from harness.plugin._csv import RunCsvWriter
+from harness.plugin._intake import Intake
+from harness.plugin._settings import (
+    Settings,
+    command_line,
+    fingerprint,
+    fingerprint_parts,
+    git_commit,
+    host_record,
+    versions,
+)
+from harness.runs import Manifest, PhaseRecord, RunFolder, TargetRecord, new_run_id
+from harness.schedule import PhaseTracker
+
+
+class ActiveRun:
+    """The folder, the phases, the intake and the live progress of one test.
+
+    `planned_s` is the length of the whole run where it is known, in seconds.
+    """
+
+    def __init__(self, environment: Environment, settings: Settings, target: TargetRecord, mode: str) -> None:
+        self.token = secrets.token_hex(8)
+        self.tracker = PhaseTracker()
+        self.recent = RecentWindow()
+        self._environment = environment
+        self._started = time.monotonic()
+        parts = fingerprint_parts(environment, settings.scenario, target)
+        manifest = Manifest.model_validate(
+            {
+                "run_id": new_run_id(settings.scenario.name),
+                "pid": os.getpid(),
+                "scenario": settings.scenario,
+                "command": command_line(),
+                "mode": mode,
+                "started_at": _iso_now(),
+                "versions": versions(),
+                "git_commit": git_commit(),
+                "host": host_record(),
+                "target": target,
+                "seed": settings.seed,
+                "fingerprint": fingerprint(parts),
+                "fingerprint_parts": parts,
+            }
+        )
+        self.folder = RunFolder.create(settings.runs_dir, manifest)
+        self.intake = Intake(self.token, self.folder, self.tracker, self.recent)
+        self.csv = RunCsvWriter(environment, self.folder.path)
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._started
+
+    def note_progress(self) -> None:
+        """Keep phases and workers in the manifest, so that a crashed run can be read."""
+        self.folder.update(self._manifest())
+
+    def snapshot(self, planned_s: float | None) -> Snapshot:
+        """The run as it is now, for the terminal."""
+        phase = self.tracker.current
+        rate, p95_ms = self.recent.figures(now_us(), self.elapsed_s)
+        runner = self._environment.runner
+        return Snapshot(
+            phase=phase.name if phase else "starting",
+            users=runner.user_count if runner else 0,
+            requests_per_s=rate,
+            p95_ms=p95_ms,
+            errors=self.recent.errors,
+            requests=self.recent.requests,
+            elapsed_s=self.elapsed_s,
+            left_s=None if planned_s is None else max(planned_s - self.elapsed_s, 0),
+        )
+
+    def show_progress(self, printer: ProgressPrinter, planned_s: Callable[[], float | None]) -> None:
+        """Show a line a second until killed; every fifth second the manifest is brought up to date."""
+        for second in range(1, 1_000_000_000):
+            gevent.sleep(1)
+            printer.show(self.snapshot(planned_s()))
+            if second % 5 == 0:
+                self.note_progress()
+
+    def seal(self, stop_reason: str, *, interrupted: bool) -> None:
+        """Close the phases and the CSVs, and turn the streams into Parquet off the event loop."""
+        self.tracker.end(now_us())
+        self.csv.finish()
+        manifest = self._manifest().model_copy(
+            update={"ended_at": _iso_now(), "stop_reason": stop_reason, "interrupted": interrupted}
+        )
+        gevent.get_hub().threadpool.apply(self.folder.seal, (manifest,))
+
+    def _manifest(self) -> Manifest:
+        return self.folder.manifest.model_copy(
+            update={
+                "phases": [
+                    PhaseRecord(
+                        name=phase.name,
+                        kind=phase.kind.value,
+                        users=phase.users,
+                        start_us=phase.start_us,
+                        end_us=phase.end_us or phase.start_us,
+                    )
+                    for phase in self.tracker.phases(now_us())
+                ],
+                "workers": [worker.record() for worker in self.intake.workers.values()],
+                "samples_missing": self.intake.samples_missing,
+            }
+        )
+
+
+def _iso_now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,233 @@
+"""What a run is to be: options of the command line, the scenario of harness.toml, the service.
+
+Everything a run needs to know before it begins is settled here, and every mistake in it is found
+here, before any load is sent.
+"""
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+from locust.env import Environment
+
+from harness.config import Config, ScenarioConfig, load_config
+from harness.errors import ConfigError, TargetUnreachableError, UserError
+from harness.runs import HostRecord, ScenarioRecord, TargetRecord
+from harness.verdicts import parse_rule
+
+INFO_TIMEOUT_S = 5.0
+
+
+@dataclass(slots=True, frozen=True)
+class Settings:
+    """Settled before a run; the same for every run of one Locust process."""
+
+    scenario: ScenarioRecord
+    runs_dir: Path
+    seed: int
+    drain_deadline_s: float
+    check_target: bool
+    quiet_locust: bool
+
+
+def resolve_settings(environment: Environment) -> Settings:
+    """Read options and harness.toml. Raises ConfigError or UserError with one line."""
+    options: Any = environment.parsed_options
+    config = load_config(options.config_file or None)
+    name = options.scenario or _stem(options.locustfile)
+    scenario, criteria = _scenario(config, name, explicit=bool(options.scenario))
+    for rule_name, text in criteria.items():
+        parse_rule(rule_name, text)
+    _check_shape(environment)
+    runs_dir = config.runs_path(options.runs_dir or None)
+    _check_writable(runs_dir)
+    return Settings(
+        scenario=ScenarioRecord(
+            name=name,
+            description=scenario.description if scenario else "",
+            criteria=criteria,
+            warm_up_s=scenario.warm_up_s if scenario else 5.0,
+            settle_s=scenario.settle_s if scenario else None,
+            load=_load(environment),
+        ),
+        runs_dir=runs_dir,
+        seed=_seed(options.run_seed, scenario),
+        drain_deadline_s=options.drain_deadline_s,
+        check_target=not options.skip_target_check,
+        quiet_locust=options.quiet_locust,
+    )
+
+
+def host_of(environment: Environment) -> str:
+    """The service's address: `--host`, else the first user class that names one, else empty."""
+    hosts = [environment.host, *(user_class.host for user_class in environment.user_classes)]
+    return next((host.rstrip("/") for host in hosts if host), "")
+
+
+def ask_target(url: str) -> TargetRecord:
+    """What the service says of itself at `GET /info`; any HTTP answer at all proves it alive.
+
+    Raises TargetUnreachableError when nothing answers.
+    """
+    try:
+        with urllib.request.urlopen(f"{url}/info", timeout=INFO_TIMEOUT_S) as response:  # noqa: S310
+            document = json.loads(response.read())
+    except urllib.error.HTTPError:
+        return TargetRecord(url=public_url(url))
+    except ValueError:
+        return TargetRecord(url=public_url(url))
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        text = getattr(reason, "strerror", None) or str(reason)
+        raise TargetUnreachableError(
+            f"the service at {public_url(url)} does not answer ({text}); "
+            "start it, or name another with --host"
+        ) from error
+    return _target_record(url, document)
+
+
+def public_url(url: str) -> str:
+    """The address without a user name or password in it."""
+    parts = urlsplit(url)
+    netloc = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=netloc, query="", fragment="").geturl()
+
+
+def host_record() -> HostRecord:
+    return HostRecord(
+        name=platform.node(),
+        platform=f"{platform.system()} {platform.machine()}",
+        cpus=os.cpu_count() or 0,
+        memory_bytes=psutil.virtual_memory().total,
+    )
+
+
+def versions() -> dict[str, str]:
+    names = ("agent-load-harness", "locust", "gevent", "geventhttpclient", "numpy", "pyarrow")
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def git_commit() -> str:
+    """The commit of the folder Locust runs in, with `+changes` when it is not clean."""
+    try:
+        head = _git("rev-parse", "HEAD")
+        return f"{head}+changes" if _git("status", "--porcelain", "--untracked-files=no") else head
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def command_line() -> list[str]:
+    return ["locust", *sys.argv[1:]]
+
+
+def fingerprint_parts(
+    environment: Environment, scenario: ScenarioRecord, target: TargetRecord
+) -> dict[str, str]:
+    """What two runs must share to be comparable."""
+    corpora = {
+        corpus.digest
+        for user_class in environment.user_classes
+        if (corpus := getattr(user_class, "corpus", None)) is not None
+    }
+    host = host_record()
+    return {
+        "scenario": scenario.name,
+        "cases": ",".join(sorted(corpora)) or "none",
+        "shape": json.dumps(scenario.load, sort_keys=True),
+        "models": json.dumps(target.models, sort_keys=True),
+        "prompts": target.prompts_hash,
+        "provider": f"{target.provider_mode} {target.profile or ''}".strip(),
+        "machine": f"{host.platform}, {host.cpus} CPUs",
+        "harness": importlib.metadata.version("agent-load-harness"),
+    }
+
+
+def fingerprint(parts: dict[str, str]) -> str:
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _stem(locustfile: str) -> str:
+    return Path(locustfile.split(",", maxsplit=1)[0].strip()).stem or "locustfile"
+
+
+def _scenario(config: Config, name: str, *, explicit: bool) -> tuple[ScenarioConfig | None, dict[str, str]]:
+    """A scenario that was asked for must exist; one guessed from the file's name may not."""
+    if name in config.scenarios or explicit:
+        return config.scenario(name), config.criteria_of(name)
+    return None, {}
+
+
+def _seed(option: int | None, scenario: ScenarioConfig | None) -> int:
+    if option is not None:
+        return option
+    return scenario.seed if scenario else 0
+
+
+def _check_shape(environment: Environment) -> None:
+    """A shape whose options cannot be run would otherwise fail after the load has begun."""
+    schedule = getattr(environment.shape_class, "schedule", None)
+    if schedule is not None:
+        try:
+            schedule()
+        except ValueError as error:
+            raise ConfigError(f"{type(environment.shape_class).__name__}: {error}") from error
+
+
+def _check_writable(runs_dir: Path) -> None:
+    try:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        reason = None if os.access(runs_dir, os.W_OK) else "permission denied"
+    except OSError as error:
+        reason = error.strerror
+    if reason:
+        raise UserError(f"cannot write run folders in {runs_dir} ({reason}); choose another with --runs-dir")
+
+
+def _load(environment: Environment) -> dict[str, Any]:
+    options = vars(environment.parsed_options) if environment.parsed_options else {}
+    if environment.shape_class is None:
+        names: tuple[str, ...] = ("num_users", "spawn_rate", "run_time")
+        load: dict[str, Any] = {}
+    else:
+        names = ("levels", "hold_s", "spawn_rate_per_s")
+        load = {"shape_class": type(environment.shape_class).__name__}
+    load |= {name: options[name] for name in names if options.get(name) is not None}
+    return load | {"user_classes": sorted(user_class.__name__ for user_class in environment.user_classes)}
+
+
+def _target_record(url: str, document: Any) -> TargetRecord:
+    provider = document.get("provider") if isinstance(document, dict) else None
+    if not isinstance(provider, dict):
+        return TargetRecord(url=public_url(url))
+    mode = provider.get("mode")
+    models = provider.get("models")
+    return TargetRecord(
+        url=public_url(url),
+        provider_mode=mode if mode in {"simulated", "live"} else "unknown",
+        profile=str(provider["profile"]) if provider.get("profile") else None,
+        models={str(k): str(v) for k, v in models.items()} if isinstance(models, dict) else {},
+        prompts_hash=str(document.get("prompts_hash", "unknown")),
+        version=str(document.get("version", "unknown")),
+    )
+
+
+def _git(*arguments: str) -> str:
+    result = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=10)  # noqa: S607
+    return result.stdout.strip()

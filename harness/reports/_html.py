@@ -1,0 +1,120 @@
+"""report.html: one file that works offline, with and without JavaScript.
+
+The page is complete without its charts: each has a data table. Plotly is inlined once, after
+the content, so that a reader sees the verdict before the browser has parsed it.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from harness.analysis import Summary, TrendPoint
+from harness.reports._charts import report_charts
+from harness.reports._findings import slowest_finding
+from harness.reports._format import (
+    count,
+    digits_apart,
+    duration,
+    figure,
+    interval,
+    is_hollow,
+    moment,
+    quantity,
+    sentence_case,
+    unit_word,
+)
+from harness.reports._limits import levels
+from harness.reports._order import additive_order, fastest_first
+from harness.reports._page import (
+    bar_parts,
+    environment_facts,
+    header_facts,
+    method_notes,
+    tiles,
+)
+from harness.reports._tables import groups_table
+from harness.reports._words import headline, icon, overall, provider, tone
+from harness.runs import Manifest
+from harness.verdicts import Judgement
+
+#: Names of the files in templates/ that are inlined as they are.
+_ASSETS = ("report.css", "theme.js", "report.js")
+
+
+def html_report(
+    summary: Summary, judgement: Judgement, manifest: Manifest, trend: Sequence[TrendPoint]
+) -> str:
+    """The report as one HTML document; text from outside is escaped, nothing is fetched."""
+    summary = fastest_first(summary)
+    charts = report_charts(summary, judgement, manifest, trend)
+    additive = additive_order(summary.components)
+    figures = {chart.id: json.loads(chart.figure) for chart in charts.values() if chart.figure}
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            summary=summary,
+            judgement=judgement,
+            headline=headline(summary, judgement),
+            overall=overall(judgement),
+            provider=provider(summary),
+            facts=header_facts(summary, manifest),
+            tiles=tiles(summary),
+            categories=groups_table("Category", summary.by_category),
+            names=groups_table("Request", summary.by_name),
+            charts=charts,
+            slowest_finding=slowest_finding(summary.slowest, additive),
+            bars=[bar_parts(slow, additive, summary.slowest[0].response_time_ms) for slow in summary.slowest],
+            method=method_notes(summary),
+            environment=environment_facts(summary, manifest),
+            figures_json=script_safe(json.dumps(figures, separators=(",", ":"), allow_nan=False)),
+            plotly_js=get_plotlyjs() if figures else "",
+            assets=_assets(),
+        )
+    )
+
+
+def script_safe(text: str) -> str:
+    """JSON that cannot end the script element it stands in: `<` occurs only inside its strings.
+
+    >>> script_safe('{"a": "</script>"}')
+    '{"a": "\\\\u003c/script>"}'
+    """
+    return text.replace("<", "\\u003c")
+
+
+@cache
+def _assets() -> dict[str, str]:
+    folder = files("harness.reports") / "templates"
+    return {name: (folder / name).read_text(encoding="utf-8") for name in _ASSETS}
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("harness.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": count,
+        "digits_apart": digits_apart,
+        "duration": duration,
+        "figure": figure,
+        "icon": icon,
+        "interval": interval,
+        "is_hollow": is_hollow,
+        "levels": levels,
+        "moment": moment,
+        "quantity": quantity,
+        "sentence_case": sentence_case,
+        "tone": tone,
+        "unit_word": unit_word,
+    }
+    return environment

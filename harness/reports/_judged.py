@@ -1,0 +1,49 @@
+"""From a run that is on disk to its verdict and its report files, in one call."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.analysis import Dataset, Summary, summarise, trend
+from harness.reports._terminal import terminal_report
+from harness.reports._write import write_reports
+from harness.runs import Manifest, Run, RunSource
+from harness.verdicts import Judgement, judge, parse_rule
+
+
+@dataclass(slots=True, frozen=True)
+class Judged:
+    """A judged run and where its reports are."""
+
+    summary: Summary
+    judgement: Judgement
+    manifest: Manifest
+    report_path: Path
+
+    def terminal_text(self, *, width: int, colour: bool) -> str:
+        """The verdicts for a terminal, and the path of the report."""
+        text = terminal_report(self.summary, self.judgement, self.manifest, width=width, colour=colour)
+        return f"{text}\nReport: {self.report_path}"
+
+
+def judge_and_report(
+    run: Run, criteria: Mapping[str, str] | None = None, out_dir: Path | None = None
+) -> Judged:
+    """Judge a run and write its reports.
+
+    `criteria` maps names to rules; without it, those that the run was started with apply.
+    `out_dir` is the run folder itself, or `PREFIX-report` beside stock CSVs, unless given. Raises
+    ConfigError for a rule that cannot be read, OSError when a report cannot be written.
+    """
+    manifest = run.manifest
+    is_folder = run.source is RunSource.FOLDER
+    if out_dir is None:
+        out_dir = run.path if is_folder else run.path.with_name(f"{run.path.name}-report")
+    texts = manifest.scenario.criteria if criteria is None else criteria
+    rules = [parse_rule(name, text) for name, text in texts.items()]
+    dataset = Dataset.from_run(run)
+    judgement = judge(run, dataset, rules)
+    summary = summarise(run, dataset)
+    history = trend(run.path.parent, manifest.scenario.name) if is_folder else []
+    written = write_reports(out_dir, summary, judgement, manifest, history)
+    return Judged(summary, judgement, manifest, written["report.html"])

@@ -1,0 +1,164 @@
+"""The verdict in a terminal: the first screen after a run, in 80 columns."""
+
+import io
+from collections.abc import Sequence
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness.analysis import ComponentTime, Group, Summary
+from harness.reports._findings import component_finding
+from harness.reports._format import (
+    NO_VALUE,
+    NOT_MEASURED,
+    count,
+    duration,
+    figure,
+    interval,
+    is_hollow,
+    quantity,
+    sentence_case,
+    sentences,
+)
+from harness.reports._limits import levels
+from harness.reports._order import fastest_first
+from harness.reports._words import headline, icon, overall, provider, tone
+from harness.runs import Manifest
+from harness.verdicts import Criterion, CriterionVerdict, Judgement, Validity
+
+_COLOURS = {"good": "green", "warn": "yellow", "bad": "bold red", "neutral": "dim"}
+
+
+def terminal_report(
+    summary: Summary, judgement: Judgement, manifest: Manifest, *, width: int = 80, colour: bool = False
+) -> str:
+    """Headline, provider, criteria, categories and the slow component; plain text unless `colour`."""
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer,
+        width=max(width, 40),
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        no_color=not colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    console.print(_headline(summary, judgement))
+    console.print(_run_line(summary, manifest))
+    for part in _validity(judgement):
+        console.print(part)
+    if judgement.criteria:
+        console.print()
+        console.print(_criteria(judgement))
+        for remedy in _remedies(judgement):
+            console.print(remedy)
+    console.print()
+    console.print(_groups(fastest_first(summary)))
+    hint = _slow_component(summary.components)
+    if hint:
+        console.print(hint)
+    lines = buffer.getvalue().splitlines()
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _headline(summary: Summary, judgement: Judgement) -> Text:
+    word = overall(judgement)
+    return Text.assemble(
+        (f"{icon(word)} {word}", _COLOURS[tone(word)]), "  ", _clean(headline(summary, judgement))
+    )
+
+
+def _run_line(summary: Summary, manifest: Manifest) -> Text:
+    facts = [
+        provider(summary).text,
+        summary.scenario,
+        f"{count(summary.totals.requests, 'request')} in {duration(summary.duration_s)}",
+    ]
+    if manifest.workers:
+        facts.append(count(len(manifest.workers), "worker"))
+    if not summary.exact:
+        facts.append("percentiles rounded by Locust")
+    return Text(_clean(" · ".join(facts)))
+
+
+def _validity(judgement: Judgement) -> list[RenderableType]:
+    """The word, and below it each check that made the run invalid."""
+    word = judgement.validity
+    failed = [check for check in judgement.checks if check.verdict is Validity.INVALID]
+    return [
+        Text.assemble("Measurement ", (str(word), _COLOURS[tone(word)])),
+        *(_indented(f"{c.name}: {sentences(f'{c.measured}, limit {c.limit}', c.remedy)}") for c in failed),
+    ]
+
+
+def _criteria(judgement: Judgement) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", expand=False)
+    table.add_column("Verdict", no_wrap=True)
+    table.add_column("Rule", ratio=3, overflow="fold")
+    table.add_column("Measured", ratio=3, justify="right", overflow="fold")
+    table.add_column("Target", no_wrap=True)
+    for criterion in judgement.criteria:
+        table.add_row(
+            Text(f"{icon(criterion.verdict)} {criterion.verdict}", _COLOURS[tone(criterion.verdict)]),
+            Text(_clean(sentence_case(criterion.title or criterion.rule))),
+            _measured(criterion),
+            Text(_clean(criterion.target)),
+        )
+    return table
+
+
+def _measured(criterion: CriterionVerdict) -> Text:
+    estimate = criterion.measured
+    if estimate is None or estimate.value is None:
+        return Text(NOT_MEASURED, "dim")
+    return Text(figure(estimate, levels(criterion)), "dim" if is_hollow(estimate) else "")
+
+
+def _remedies(judgement: Judgement) -> list[RenderableType]:
+    """Reason and remedy of each rule that did not pass."""
+    wanted = {Criterion.FAIL, Criterion.NO_DATA, Criterion.WARN}
+    return [
+        _indented(f"{icon(c.verdict)} {sentence_case(c.title or c.name)}: {sentences(c.reason, c.remedy)}")
+        for c in judgement.criteria
+        if c.verdict in wanted
+    ]
+
+
+def _indented(text: str) -> Padding:
+    return Padding(Text(_clean(text)), (0, 0, 0, 2))
+
+
+def _groups(summary: Summary) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("Category" if summary.by_category else "Group", overflow="fold")
+    for title in ("n", "p50", "p95", "Error rate"):
+        table.add_column(title, justify="right", overflow="fold")
+    groups = {**summary.by_category, "all": summary.overall}
+    for label, group in groups.items():
+        table.add_row(Text(_clean(label)), f"{group.requests:,}", *_group_cells(group))
+    return table
+
+
+def _group_cells(group: Group) -> list[str]:
+    p50 = group.response_time.get("p50")
+    p95 = group.response_time.get("p95")
+    return [
+        quantity(p50.value, p50.unit) if p50 else NO_VALUE,
+        f"{quantity(p95.value, p95.unit)} {interval(p95)}".rstrip() if p95 else NO_VALUE,
+        quantity(group.error_rate.value, group.error_rate.unit),
+    ]
+
+
+def _slow_component(components: Sequence[ComponentTime]) -> Text | None:
+    if not any(item.additive and item.share_percent is not None for item in components):
+        return None
+    return Text(f"Where the time goes: {_clean(component_finding(components))}.", "")
+
+
+def _clean(text: str) -> str:
+    """One line without control characters: a name from outside must not move the cursor."""
+    return "".join(c if c.isprintable() else " " for c in text)

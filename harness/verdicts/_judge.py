@@ -1,0 +1,95 @@
+"""All verdicts of one run, its exit code, and the one sentence that says how it went."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from harness.analysis import Dataset, RequestDataset, provider_words
+from harness.errors import ExitCode
+from harness.runs import Manifest, Run
+from harness.verdicts._criteria import judge_criteria
+from harness.verdicts._model import Criterion, CriterionVerdict, Judgement, Validity, ValidityCheck
+from harness.verdicts._rule import Rule
+from harness.verdicts._validity import judge_validity, overall_validity
+
+_WORST_FIRST = {
+    Criterion.FAIL: "failed",
+    Criterion.NO_DATA: "no data for",
+    Criterion.WARN: "not clearly within target",
+}
+
+
+def judge(run: Run, dataset: Dataset, rules: Iterable[Rule], *, strict: bool = False) -> Judgement:
+    """Judge a run by rules. With `strict` a WARN gives the exit code of a failed criterion.
+
+    Raises UnreadableFileError when a table has to be read again (for goodput) and cannot be.
+    """
+    rules = list(rules)
+    if isinstance(dataset, RequestDataset) and any(rule.quantity == "goodput" for rule in rules):
+        dataset = Dataset.from_run(run, response_time_limits(rules))
+    checks = judge_validity(run, dataset)
+    validity = overall_validity(checks)
+    criteria = judge_criteria(rules, dataset)
+    code = _exit_code(run.manifest, validity, criteria, strict=strict)
+    return Judgement(validity, checks, criteria, code, _headline(run.manifest, validity, checks, criteria))
+
+
+def response_time_limits(rules: Iterable[Rule]) -> dict[str | None, float]:
+    """What goodput counts under, in ms by category: the strictest target on the response time."""
+    limits: dict[str | None, float] = {}
+    for rule in rules:
+        if rule.quantity == "response_time" and rule.lower_is_better and rule.unit == "ms":
+            category = rule.selection.category
+            limits[category] = min(rule.target, limits.get(category, rule.target))
+    return limits
+
+
+def _exit_code(
+    manifest: Manifest, validity: Validity, criteria: Sequence[CriterionVerdict], *, strict: bool
+) -> ExitCode:
+    failing = {Criterion.FAIL, Criterion.NO_DATA} | ({Criterion.WARN} if strict else set())
+    if manifest.interrupted:
+        return ExitCode.INTERRUPTED
+    if validity is Validity.INVALID:
+        return ExitCode.INVALID
+    if any(criterion.verdict in failing for criterion in criteria):
+        return ExitCode.CRITERIA
+    return ExitCode.OK
+
+
+def _headline(
+    manifest: Manifest,
+    validity: Validity,
+    checks: Sequence[ValidityCheck],
+    criteria: Sequence[CriterionVerdict],
+) -> str:
+    provider = provider_words(manifest.target)
+    suffix = "" if provider == "unknown" else f" · {provider}"
+    return _sentence(manifest, validity, checks, criteria) + suffix
+
+
+def _sentence(
+    manifest: Manifest,
+    validity: Validity,
+    checks: Sequence[ValidityCheck],
+    criteria: Sequence[CriterionVerdict],
+) -> str:
+    by_verdict = _names_by_verdict(criteria)
+    judged = [criterion for criterion in criteria if criterion.verdict is not Criterion.NOT_APPLICABLE]
+    met = f"{len(by_verdict[Criterion.PASS])} of {len(judged)} criteria met"
+    if manifest.interrupted:
+        return f"INTERRUPTED: figures are of what was measured until then; {met}"
+    if validity is Validity.INVALID:
+        broken = next(check for check in checks if check.verdict is Validity.INVALID)
+        return f"INVALID: {broken.name}: {broken.reason}; this run decides nothing"
+    if not judged:
+        return "NOT JUDGED: no criterion applies" if criteria else "NOT JUDGED: no criteria are named"
+    word = next((verdict for verdict in _WORST_FIRST if by_verdict[verdict]), Criterion.PASS)
+    details = (f"; {words}: {', '.join(by_verdict[verdict])}" for verdict, words in _WORST_FIRST.items())
+    named = (text for text, verdict in zip(details, _WORST_FIRST, strict=True) if by_verdict[verdict])
+    return f"{word}: {met}{''.join(named)}"
+
+
+def _names_by_verdict(criteria: Sequence[CriterionVerdict]) -> Mapping[Criterion, list[str]]:
+    return {
+        verdict: [criterion.name for criterion in criteria if criterion.verdict is verdict]
+        for verdict in Criterion
+    }

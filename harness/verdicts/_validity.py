@@ -1,0 +1,126 @@
+"""Whether a measurement can be believed: one check per thing that could make it worthless.
+
+Checks of the load are per measured hold phase (ramps are never judged) and report the worst one. A
+check without its data is UNCHECKED. The run is INVALID if any check is; VALID if no check is and
+all essential ones are VALID; else UNCHECKED.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness.analysis import Dataset, RequestDataset
+from harness.runs import Manifest, Run, RunSource, RunState
+from harness.verdicts._generator import check_cpu, check_littles_law, check_loop_lag, check_schedule_delay
+from harness.verdicts._model import Validity, ValidityCheck
+
+
+@dataclass(slots=True, frozen=True)
+class _Named:
+    """A check; without the essential ones a run cannot be called valid."""
+
+    essential: bool
+    check: Callable[[Manifest, RequestDataset], ValidityCheck]
+
+
+def judge_validity(run: Run, dataset: Dataset | None = None) -> list[ValidityCheck]:
+    """All checks of one run, in a fixed order; `dataset` spares reading the tables again."""
+    if run.source is RunSource.LOCUST_CSV:
+        return [_stock_csvs()]
+    data = dataset or Dataset.from_run(run)
+    if not isinstance(data, RequestDataset):
+        return [_stock_csvs()]
+    return [named.check(run.manifest, data) for named in _CHECKS]
+
+
+def overall_validity(checks: Sequence[ValidityCheck]) -> Validity:
+    """One word for all checks."""
+    if any(check.verdict is Validity.INVALID for check in checks):
+        return Validity.INVALID
+    essential = [check for check in checks if check.name in _ESSENTIAL]
+    if essential and all(check.verdict is Validity.VALID for check in essential):
+        return Validity.VALID
+    return Validity.UNCHECKED
+
+
+def _stock_csvs() -> ValidityCheck:
+    return ValidityCheck(
+        "generator health",
+        Validity.UNCHECKED,
+        "nothing",
+        "CPU, event loop, lost samples",
+        "stock Locust CSVs do not tell how the load generator was doing",
+        "record a run folder: load the harness's locustfile, or use `harness run`",
+    )
+
+
+def _sealed(manifest: Manifest, data: RequestDataset) -> ValidityCheck:  # noqa: ARG001 - one signature
+    if manifest.state is RunState.SEALED:
+        return _valid("run sealed", "sealed", "sealed", "the run ended in order")
+    return ValidityCheck(
+        "run sealed",
+        Validity.INVALID,
+        str(manifest.state),
+        "sealed",
+        "the run is still going on, or its process died: what came after the last write is unknown",
+        "run it again; what killed it is in the log of the Locust process",
+    )
+
+
+def _samples_complete(manifest: Manifest, data: RequestDataset) -> ValidityCheck:
+    missing, limit = manifest.samples_missing, "0 missing"
+    if not missing:
+        return _valid("samples", "0 missing", limit, "every request that a worker recorded arrived")
+    return ValidityCheck(
+        "samples",
+        Validity.INVALID,
+        f"{missing} missing of {len(data.samples) + missing}",
+        limit,
+        f"{missing} recorded requests never reached the master: percentiles could be of the lucky ones",
+        "look for lost workers and network trouble between workers and master; run it again",
+    )
+
+
+def _workers(manifest: Manifest, data: RequestDataset) -> ValidityCheck:  # noqa: ARG001 - one signature
+    lost = [worker for worker in manifest.workers if worker.lost]
+    measured, limit = f"{len(lost)} lost of {len(manifest.workers)}", "0 lost"
+    if not lost:
+        return _valid("workers", measured, limit, "every worker stayed to the end")
+    names = ", ".join(worker.id for worker in lost)
+    return ValidityCheck(
+        "workers",
+        Validity.INVALID,
+        measured,
+        limit,
+        f"lost during the run: {names}; the load was not what the phases say",
+        "look in the worker's log for why it died (memory, a kill, the network); run it again",
+    )
+
+
+def _requests(manifest: Manifest, data: RequestDataset) -> ValidityCheck:
+    inside, limit = int(data.whole.flagged("counted").sum()), "1 or more"
+    if inside:
+        return _valid("requests", f"{inside}", limit, "requests ended in the measured window")
+    if not data.measured.pieces:
+        reason = "the measured window is empty: no hold phase is longer than warm-up and settling"
+        remedy = f"hold the load longer than the warm-up of {manifest.scenario.warm_up_s:g} s, or shorten it"
+    else:
+        reason = f"no request ended in the measured window ({len(data.samples)} in the whole run)"
+        remedy = "check that users were spawned and that the target answers within the hold phases"
+    return ValidityCheck("requests", Validity.INVALID, "0", limit, reason, remedy)
+
+
+def _valid(name: str, measured: str, limit: str, reason: str) -> ValidityCheck:
+    return ValidityCheck(name, Validity.VALID, measured, limit, reason, "")
+
+
+_CHECKS = (
+    _Named(True, _sealed),
+    _Named(True, _samples_complete),
+    _Named(True, _workers),
+    _Named(True, _requests),
+    _Named(True, check_cpu),
+    _Named(True, check_loop_lag),
+    _Named(False, check_schedule_delay),
+    _Named(False, check_littles_law),
+)
+_ESSENTIAL = frozenset({"run sealed", "samples", "workers", "requests", "generator CPU", "event loop lag"})

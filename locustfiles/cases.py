@@ -1,0 +1,91 @@
+"""Medical cases of three kinds, from users that send one, wait for the assessment, think, and go on.
+
+    locust -f locustfiles/cases.py                                                   # web UI
+    locust -f locustfiles/cases.py --headless -u 20 -r 10 -t 1m
+    locust -f locustfiles/cases.py,shapes/concurrency_steps.py --headless --processes 2
+
+The weights are the mix of the load: half of the users bring simple cases, three in ten moderate
+ones, two in ten complex ones.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from locust import between, task
+
+import harness.plugin  # noqa: F401 - gives every test a run folder, a verdict and an exit code
+from harness.engine import Answer, Case, CaseDeck, ServiceUser, load_corpus, recorder
+
+CORPUS = load_corpus(Path(__file__).parent / "data" / "cases.jsonl")
+DECK = CaseDeck(CORPUS, recorder)
+
+
+class CaseUser(ServiceUser):
+    """Sends cases of one category to `POST /api/cases`."""
+
+    abstract = True
+    host = "http://localhost:8000"
+    wait_time = between(0.1, 0.4)
+    corpus = CORPUS
+    category = ""
+
+    @task
+    def open_case(self) -> None:
+        """One case: the answer must be a complete assessment by the right specialists."""
+        drawn = DECK.draw(self.category)
+        if drawn is None:
+            return
+        case_id, case = drawn
+        self.client.post(
+            "/api/cases",
+            name="/api/cases",
+            json={"case_id": case_id, **case.request},
+            category=self.category,
+            case_id=case_id,
+            check=lambda response: check_assessment(response, case),
+        )
+
+
+class SimpleCaseUser(CaseUser):
+    weight = 5
+    category = "simple"
+
+
+class ModerateCaseUser(CaseUser):
+    weight = 3
+    category = "moderate"
+
+
+class ComplexCaseUser(CaseUser):
+    weight = 2
+    category = "complex"
+
+
+def check_assessment(response: Any, case: Case) -> Answer:
+    """Read an assessment: what it cost, and the first thing that is wrong with it, if any."""
+    try:
+        assessment = response.json()
+        usage = assessment["usage"]
+        answer = Answer(
+            reason=_fault(assessment, case),
+            degraded=assessment["status"] == "degraded",
+            input_tokens=usage["input_tokens"],
+            output_tokens=usage["output_tokens"],
+            llm_calls=usage["llm_calls"],
+            retries=usage["retries"],
+            cost_usd=usage["cost_usd"],
+        )
+    except (ValueError, KeyError, TypeError):
+        return Answer(reason="not an assessment")
+    return answer
+
+
+def _fault(assessment: dict[str, Any], case: Case) -> str | None:
+    consulted = {entry["specialist"] for entry in assessment["specialists"]}
+    if assessment["complexity"] != case.category:
+        return "wrong complexity"
+    if not consulted >= set(case.fields["required_specialists"]):
+        return "required specialist missing"
+    if not assessment["synthesis"].strip():
+        return "empty synthesis"
+    return None

@@ -1,0 +1,163 @@
+"""A real service and real Locust processes on loopback."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SUPPORT = ROOT / "tests" / "support"
+
+
+SHORT_RUNS = """
+[scenarios.work_user]
+locustfiles = ["work_user.py"]
+warm_up_s = 0.5
+settle_s = 0.2
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(slots=True)
+class Service:
+    url: str
+    process: subprocess.Popen[bytes]
+
+    @property
+    def answered(self) -> int:
+        with urllib.request.urlopen(f"{self.url}/count", timeout=5) as response:
+            count: int = json.load(response)["answered"]
+            return count
+
+
+@pytest.fixture
+def service(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """counting_service.py; its delay in seconds is the fixture's parameter, 0.05 without one."""
+    port = free_port()
+    delay_s = getattr(request, "param", 0.05)
+    command = [
+        sys.executable,
+        SUPPORT / "counting_service.py",
+        "--port",
+        str(port),
+        "--delay-s",
+        str(delay_s),
+    ]
+    process = subprocess.Popen(command)
+    service = Service(f"http://127.0.0.1:{port}", process)
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            assert service.answered == 0
+            break
+        except OSError:
+            assert time.monotonic() < deadline, "the service did not come up"
+            time.sleep(0.05)
+    yield service
+    process.terminate()
+    process.wait(10)
+
+
+@dataclass(slots=True)
+class Ended:
+    """A finished Locust process and, where it left one, its run folder."""
+
+    code: int
+    out: str
+    err: str
+    runs: list[Path]
+
+    @property
+    def run(self) -> Path:
+        (only,) = self.runs
+        return only
+
+    @property
+    def requests(self) -> pd.DataFrame:
+        return pd.read_parquet(self.run / "requests.parquet")
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads((self.run / "summary.json").read_text())
+        return document
+
+    @property
+    def locust_count(self) -> int:
+        stats = pd.read_csv(self.run / "locust_stats.csv")
+        return int(stats.loc[stats["Name"] == "Aggregated", "Request Count"].iloc[0])
+
+
+LocustRunner = Callable[..., Ended]
+
+
+@pytest.fixture
+def run_locust(tmp_path: Path) -> LocustRunner:
+    """Run `locust -f tests/support/work_user.py ARGUMENTS`; optionally signal it, once `when()` holds."""
+
+    def run(
+        *arguments: str,
+        when: Callable[[], bool] | None = None,
+        send: int = signal.SIGINT,
+        to_group: bool = False,
+        locustfile: str = str(SUPPORT / "work_user.py"),
+        env: dict[str, str] | None = None,
+    ) -> Ended:
+        runs_dir = tmp_path / "runs"
+        port = str(free_port())
+        command = [
+            sys.executable,
+            "-m",
+            "locust",
+            "-f",
+            locustfile,
+            "--headless",
+            "--master-bind-port",
+            port,
+            "--master-port",
+            port,
+            "--runs-dir",
+            str(runs_dir),
+            *arguments,
+        ]
+        config = tmp_path / "harness.toml"
+        if not config.exists():
+            config.write_text(SHORT_RUNS)
+        process = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+        )
+        if when is not None:
+            deadline = time.monotonic() + 40
+            while not when() and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.1)
+            (os.killpg if to_group else os.kill)(process.pid, send)
+        try:
+            out, err = process.communicate(timeout=90)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        return Ended(process.returncode, out, err, sorted(runs_dir.glob("*")) if runs_dir.exists() else [])
+
+    return run

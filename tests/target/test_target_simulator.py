@@ -1,0 +1,65 @@
+"""The target over the real simulator: routing, conflict and debate happen as the corpus says."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from tests.target.conftest import Target, TargetFactory
+
+CORPUS = Path(__file__).parents[2] / "locustfiles" / "data" / "cases.jsonl"
+CASES: list[dict[str, Any]] = [json.loads(line) for line in CORPUS.read_text(encoding="utf-8").splitlines()]
+STAGES = ("triage", "specialists", "debate", "synthesis", "overhead")
+
+
+@pytest.fixture(scope="module")
+def simulator_url() -> Iterator[str]:
+    argv = [sys.executable, "-m", "target_app.inference", "--port", "0", "--speed-factor", "0"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
+        assert child.stdout is not None
+        banner = child.stdout.readline()
+        try:
+            yield re.findall(r"http://[0-9.]+:[0-9]+", banner)[0]
+        finally:
+            child.terminate()
+
+
+def consult(target: "Target", case: dict[str, Any]) -> httpx.Response:
+    return target.client.post("/api/cases", json={"case_id": case["case_id"], **case["request"]})
+
+
+def test_the_corpus_is_routed_as_labelled(simulator_url: str, start_target: "TargetFactory") -> None:
+    with start_target(simulator_url) as target, ThreadPoolExecutor(4) as pool:
+        responses = list(pool.map(lambda case: consult(target, case), CASES))
+        info = target.client.get("/info").json()
+
+    assert info["provider"]["profile"] == "reference"
+    for case, response in zip(CASES, responses, strict=True):
+        body = response.json()
+        assert response.status_code == 200, body
+        consulted = {row["specialist"] for row in body["specialists"]}
+        assert (body["status"], body["complexity"]) == ("ok", case["category"]), case["case_id"]
+        assert set(case["required_specialists"]) <= consulted, case["case_id"]
+        assert body["debated"] is case["conflict"], case["case_id"]
+        assert body["usage"]["llm_calls"] == 2 + len(consulted) + case["conflict"], case["case_id"]
+        assert body["usage"]["cost_usd"] > 0
+        assert sum(body["timings"][f"{name}_ms"] for name in STAGES) == pytest.approx(
+            body["timings"]["total_ms"], abs=0.01
+        )
+
+
+def test_the_same_case_gets_the_same_answer(simulator_url: str, start_target: "TargetFactory") -> None:
+    case = next(case for case in CASES if case["conflict"])
+    with start_target(simulator_url) as target:
+        first, second = (consult(target, case).json() for _ in range(2))
+
+    del first["timings"], second["timings"]
+    assert first == second

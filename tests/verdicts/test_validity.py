@@ -1,0 +1,169 @@
+"""Each thing that makes a measurement worthless, and the healthy run beside it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness.runs import LocustTables, Manifest, Run, RunSource, ScenarioRecord, WorkerRecord
+from harness.verdicts import Validity, ValidityCheck, judge_validity, overall_validity
+from tests.support.recorded_runs import Row, health, phase, request, write_run
+
+PHASES = [
+    phase("5-users", "hold", 5, 0, 20),
+    phase("ramp-to-9", "ramp", 9, 20, 30),
+    phase("9-users", "hold", 9, 30, 50),
+]
+#: One request of 800 ms in flight from .1 to .9 of every second; counted at .5.
+REQUESTS = [request(second + 0.1, 800) for second in range(50)]
+HEALTH = [health(second + 0.5, in_flight=1) for second in range(50)]
+
+
+def health_with(seconds: range, **columns: Any) -> list[Row]:
+    return [row | columns if index in seconds else row for index, row in enumerate(HEALTH)]
+
+
+def checks_of(folder: Path, **changes: Any) -> dict[str, ValidityCheck]:
+    parts: dict[str, Any] = {"requests": REQUESTS, "generator": HEALTH, "phases": PHASES} | changes
+    return {check.name: check for check in judge_validity(write_run(folder, **parts))}
+
+
+def test_a_healthy_run(tmp_path: Path) -> None:
+    checks = checks_of(tmp_path)
+    assert {name: str(check.verdict) for name, check in checks.items()} == dict.fromkeys(
+        (
+            "run sealed",
+            "samples",
+            "workers",
+            "requests",
+            "generator CPU",
+            "event loop lag",
+            "schedule delay",
+            "Little's law",
+        ),
+        "VALID",
+    )
+    assert overall_validity(list(checks.values())) is Validity.VALID
+    assert all(check.reason and not check.remedy for check in checks.values())
+
+
+LOST = [WorkerRecord(index=0, id="w-0"), WorkerRecord(index=1, id="w-1", lost=True)]
+LATE = [request(second + 0.1, 800, delay_ms=60) for second in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "measured"),
+    [
+        pytest.param({"sealed": False}, "run sealed", "running", id="crashed"),
+        pytest.param({"samples_missing": 3}, "samples", "3 missing of 53", id="samples missing"),
+        pytest.param({"workers": LOST}, "workers", "1 lost of 2", id="a worker lost"),
+        pytest.param({"requests": []}, "requests", "0", id="no requests"),
+        pytest.param({"requests": [request(25, 1)]}, "requests", "0", id="requests in the ramp only"),
+        pytest.param(
+            {"phases": [phase("h", "hold", 1, 0, 4)], "warm_up_s": 5}, "requests", "0", id="empty window"
+        ),
+        pytest.param(
+            {"generator": health_with(range(3, 8), cpu_percent=90.1)},
+            "generator CPU",
+            "above it for 5 s",
+            id="CPU",
+        ),
+        pytest.param(
+            {"generator": health_with(range(31, 32), heartbeats_late=11)},
+            "event loop lag",
+            "1.1 % of heartbeats later than 20 ms",
+            id="lag in the second hold alone: 11 of 20 * 50",
+        ),
+        # 5 % of 800 ms is 40 ms
+        pytest.param({"requests": LATE}, "schedule delay", "p99 60 ms", id="late arrivals"),
+        pytest.param({"requests": REQUESTS[2:]}, "Little's law", "10 % off", id="rows lost"),
+        pytest.param(
+            {"requests": [*REQUESTS, *REQUESTS[30:40]]}, "Little's law", "33.3 % off", id="rows doubled"
+        ),
+    ],
+)
+def test_what_makes_a_run_invalid(tmp_path: Path, changes: dict[str, Any], name: str, measured: str) -> None:
+    checks = checks_of(tmp_path, **changes)
+    check = checks[name]
+    assert (str(check.verdict), check.measured) == ("INVALID", measured)
+    assert check.reason
+    assert check.remedy
+    assert overall_validity(list(checks.values())) is Validity.INVALID
+
+
+@pytest.mark.parametrize(
+    ("generator", "name"),
+    [
+        pytest.param(health_with(range(3, 7), cpu_percent=99.0), "generator CPU", id="CPU for 4 s"),
+        pytest.param(
+            health_with(range(3, 13), cpu_percent=90.0), "generator CPU", id="CPU at 90 %, not above"
+        ),
+        pytest.param(health_with(range(20, 30), cpu_percent=99.0), "generator CPU", id="CPU in a ramp"),
+        pytest.param(
+            [health(s + 0.5, worker=s % 2, cpu_percent=99.0 if s % 4 == 0 else 1.0) for s in range(50)],
+            "generator CPU",
+            id="CPU of two workers is not added up",
+        ),
+        pytest.param(
+            [health(s + 0.5, cpu_percent=99.0) for s in (1, 2, 3, 8, 9, 10, 11)],
+            "generator CPU",
+            id="a gap ends a stretch",
+        ),
+        pytest.param(
+            health_with(range(31, 32), heartbeats_late=10), "event loop lag", id="1 % of the heartbeats late"
+        ),
+        pytest.param(health_with(range(20, 30), heartbeats_late=50), "event loop lag", id="lag in a ramp"),
+    ],
+)
+def test_what_is_still_valid(tmp_path: Path, generator: list[Row], name: str) -> None:
+    assert checks_of(tmp_path, generator=generator)[name].verdict is Validity.VALID
+
+
+def _without(*columns: str) -> Callable[[], list[Row]]:
+    return lambda: [row | dict.fromkeys(columns) for row in HEALTH]
+
+
+@pytest.mark.parametrize(
+    ("rows", "unchecked"),
+    [
+        pytest.param(list, {"generator CPU", "event loop lag", "Little's law"}, id="nothing recorded"),
+        pytest.param(_without("cpu_percent"), {"generator CPU"}, id="no CPU"),
+        pytest.param(_without("heartbeats", "heartbeats_late"), {"event loop lag"}, id="no heartbeats"),
+        pytest.param(_without("in_flight"), {"Little's law"}, id="nothing counted in flight"),
+    ],
+)
+def test_what_was_not_recorded_is_unchecked(
+    tmp_path: Path, rows: Callable[[], list[Row]], unchecked: set[str]
+) -> None:
+    checks = checks_of(tmp_path, generator=rows())
+    assert {name for name, check in checks.items() if check.verdict is Validity.UNCHECKED} == unchecked
+    essential = unchecked != {"Little's law"}
+    expected = Validity.UNCHECKED if essential else Validity.VALID
+    assert overall_validity(list(checks.values())) is expected
+
+
+def test_load_that_beats_with_the_counting_does_not_break_littles_law(tmp_path: Path) -> None:
+    # In flight 0.2 of the time, and always when it is counted.
+    rows = [request(second + 0.4, 200) for second in range(50) for _ in range(4)]
+    checks = checks_of(tmp_path, requests=rows, generator=[row | {"in_flight": 4} for row in HEALTH])
+    assert checks["Little's law"].verdict is Validity.VALID
+
+
+def test_users_that_do_not_count_themselves_in_flight_are_not_compared(tmp_path: Path) -> None:
+    rows = [request(second + 0.1, 800, user_class=None) for second in range(50) for _ in range(4)]
+    checks = checks_of(tmp_path, requests=rows, generator=[row | {"in_flight": 0} for row in HEALTH])
+    assert checks["Little's law"].verdict is Validity.UNCHECKED
+
+
+def test_stock_csvs_are_unchecked(tmp_path: Path) -> None:
+    manifest = Manifest(run_id="x", scenario=ScenarioRecord(name="x"))
+    run = Run(tmp_path / "p", RunSource.LOCUST_CSV, manifest, LocustTables(pd.DataFrame()))
+    checks = judge_validity(run)
+    assert [str(check.verdict) for check in checks] == ["UNCHECKED"]
+    assert overall_validity(checks) is Validity.UNCHECKED
+
+
+def test_no_check_at_all_is_unchecked() -> None:
+    assert overall_validity([]) is Validity.UNCHECKED
