@@ -25,8 +25,8 @@ from harness.stats import (
 if TYPE_CHECKING:
     import pandas as pd
 
-_BATCHES = 10
-_SHORTEST_BATCH_S = 1.0
+_MOST_BATCHES = 10
+_FEWEST_BATCHES = 5
 _FEWEST_EVENTS = 30
 
 
@@ -72,15 +72,18 @@ class Slice:
     def events(self, quantity: str) -> Estimate:
         """`throughput` or `goodput`: requests that ended in the pieces, per second.
 
-        The interval is by batch means (ten batches to a piece) where every piece is 10 s or
-        longer and 30 requests ended; else the exact Poisson interval.
+        The interval is by batch means (ten batches to a piece, but none shorter than 1 s) where
+        every piece is 5 s or longer and 30 requests ended; else the exact Poisson interval.
         """
         flag = {"throughput": "completed", "goodput": "good"}[quantity]
         done = self.frame["done_us"].to_numpy()[self.ended & self.frame[flag].to_numpy()]
-        long_enough = all(piece.seconds >= _BATCHES * _SHORTEST_BATCH_S for piece in self.pieces)
-        if not self.pieces or not long_enough or len(done) < _FEWEST_EVENTS:
+        batches = [min(_MOST_BATCHES, int(piece.seconds)) for piece in self.pieces]
+        if min(batches, default=0) < _FEWEST_BATCHES or len(done) < _FEWEST_EVENTS:
             return rate(len(done), self.seconds)
-        edges = [np.linspace(piece.start_us, piece.end_us, _BATCHES + 1) for piece in self.pieces]
+        edges = [
+            np.linspace(piece.start_us, piece.end_us, n + 1)
+            for piece, n in zip(self.pieces, batches, strict=True)
+        ]
         return rate_from_batches([np.histogram(done, edge)[0] for edge in edges], self.seconds)
 
 

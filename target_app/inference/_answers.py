@@ -14,8 +14,9 @@ import orjson
 from target_app.inference import _phrases, _prose
 from target_app.inference._case import parse_prompt
 from target_app.inference._clinic import Assessment, assess
+from target_app.inference._errors import bad_request
 from target_app.inference._request import ChatRequest
-from target_app.inference._sampler import MISSING, Draw, compile_schema
+from target_app.inference._sampler import MISSING, Draw, SchemaError, compile_schema
 from target_app.inference._synthesis import synthesis
 
 _ROLES = (
@@ -38,7 +39,7 @@ class Answer:
 
 
 def answer(request: ChatRequest, rng: random.Random) -> Answer:
-    """Answer a request in the format that it asks for."""
+    """Answer a request in the format that it asks for; raises `WireError` for a schema that cannot be one."""
     system = request.system.lower()
     prompt = parse_prompt(request.user)
     assessment = assess(prompt.case_text)
@@ -71,8 +72,13 @@ def _role(system: str) -> tuple[str, str]:
 
 def _formatted(request: ChatRequest, known: dict[str, Any], rng: random.Random) -> str:
     if request.schema is not None:
-        draw = Draw(rng, request.user, known)
-        return orjson.dumps(compile_schema(request.schema).fit(MISSING, draw, 0)).decode()
+        try:
+            value = compile_schema(request.schema).fit(MISSING, Draw(rng, request.user, known), 0)
+        except (SchemaError, RecursionError) as error:
+            raise bad_request(
+                f"invalid JSON schema for response_format: {error}", "response_format"
+            ) from error
+        return orjson.dumps(value).decode()
     if request.json_object:
         return orjson.dumps(known).decode()
     for field in ("summary", "assessment", "rationale"):

@@ -43,6 +43,10 @@ MISSING = _Missing()
 _WORD = re.compile(r"[A-Za-z][A-Za-z'-]{2,}")
 
 
+class SchemaError(ValueError):
+    """A schema whose keywords have values of the wrong kind."""
+
+
 class Draw:
     """What sampling draws from: a generator, a text to take words from, wanted values by field name."""
 
@@ -385,7 +389,10 @@ class _Compiler:
 @functools.lru_cache(maxsize=256)
 def _compiled(schema_bytes: bytes) -> Node:
     schema = orjson.loads(schema_bytes)
-    return _Compiler(schema).node(schema)
+    try:
+        return _Compiler(schema).node(schema)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SchemaError(f"{error}") from error
 
 
 def compile_schema(schema_bytes: bytes) -> Node:

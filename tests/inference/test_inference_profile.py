@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+import target_app.inference
 from target_app.inference import ProfileError, load_profile, parse_profile
 
 MODEL: dict[str, Any] = {
@@ -18,6 +19,17 @@ MODEL: dict[str, Any] = {
     "jitter": 0.0,
     "decode_slots": 1,
 }
+
+
+def test_public_surface() -> None:
+    assert target_app.inference.__all__ == [
+        "InferenceApp",
+        "ModelProfile",
+        "Profile",
+        "ProfileError",
+        "load_profile",
+        "parse_profile",
+    ]
 
 
 def test_a_minimal_profile_loads() -> None:

@@ -14,6 +14,10 @@ PATH = "/openai/v1/chat/completions"
 PLAIN: dict[str, Any] = {"model": SMALL, "messages": [{"role": "user", "content": "What is pneumonia?"}]}
 
 
+def schema(wanted: Any) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "any", "schema": wanted}}
+
+
 @pytest.fixture
 def post(http: httpx.Client) -> Any:
     def send(content: Any, headers: dict[str, str] | None = None) -> httpx.Response:
@@ -153,6 +157,14 @@ def test_ids_differ_between_equal_requests(post: Any) -> None:
         ({**PLAIN, "reasoning_effort": "heroic"}, 400, None, "'reasoning_effort'"),
         ({**PLAIN, "response_format": {"type": "xml"}}, 400, None, "json_schema"),
         ({**PLAIN, "response_format": {"type": "json_object"}}, 400, None, "must contain the word 'json'"),
+        (
+            {**PLAIN, "response_format": schema({"type": "object", "properties": []})},
+            400,
+            None,
+            "invalid JSON schema",
+        ),
+        ({**PLAIN, "response_format": schema({"$ref": "#"})}, 400, None, "invalid JSON schema"),
+        ({**PLAIN, "response_format": {"type": "json_schema"}}, 400, None, "json_schema.schema"),
         ({**PLAIN, "model": "gemma-7b-it"}, 400, "model_decommissioned", "decommissioned"),
         ({**PLAIN, "model": "gpt-17"}, 404, "model_not_found", "`gpt-17` does not exist"),
         (
