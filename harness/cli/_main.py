@@ -5,7 +5,6 @@ imports what it needs when it runs.
 """
 
 import argparse
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -66,10 +65,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("harness: interrupted", file=sys.stderr)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output (`| head`) is gone; keep the interpreter from saying so at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
     except Exception:
         traceback.print_exc()
         print("harness: this is a bug in the harness, not in your set-up", file=sys.stderr)

@@ -49,6 +49,15 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def show(text: str) -> None:
+    """A result, on stdout. A reader that is gone (`| head`) takes nothing from the exit code."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # What is still in the buffer would make the interpreter complain at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def wants_colour(stream: TextIO) -> bool:
     """Colour only on a terminal that can show it, and never against NO_COLOR (no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

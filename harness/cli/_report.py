@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli._options import add_config_option, refuse_extra, wants_colour
+from harness.cli._options import add_config_option, refuse_extra, show, wants_colour
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -66,12 +66,9 @@ def _command(options: argparse.Namespace) -> int:
     judgement = judge(run, dataset, rules)
     _make(out)
     write_reports(out, summary, judgement, run.manifest, history)
-    width = shutil.get_terminal_size().columns
-    print(
-        terminal_report(summary, judgement, run.manifest, width=width, colour=wants_colour(sys.stdout)),
-        f"Report: {out / 'report.html'}",
-        sep="\n",
-    )
+    width, colour = shutil.get_terminal_size().columns, wants_colour(sys.stdout)
+    show(terminal_report(summary, judgement, run.manifest, width=width, colour=colour))
+    show(f"Report: {out / 'report.html'}")
     return judgement.exit_code
 
 

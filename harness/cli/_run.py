@@ -20,7 +20,7 @@ from harness.cli._locust_line import (
     scenario_files,
 )
 from harness.cli._net import free_port, require_free_port, why_unreachable
-from harness.cli._options import add_config_option, add_runs_dir_option, port_number, say, whole_number
+from harness.cli._options import add_config_option, add_runs_dir_option, port_number, say, show, whole_number
 from harness.errors import ConfigError, ExitCode, TargetUnreachableError, UserError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _command(options: argparse.Namespace) -> int:
 def _print_line(request: RunRequest) -> int:
     config = _load(request)
     port = request.master_port or free_port()
-    print(as_typed(locust_arguments(config, request, _host(config, request, {}), port)))
+    show(as_typed(locust_arguments(config, request, _host(config, request, {}), port)))
     return ExitCode.OK
 
 

@@ -47,12 +47,7 @@ def count_tokens(text: str | bytes) -> int:
 
 def parse_request(body: bytes) -> ChatRequest:
     """Check a request body. Raises `WireError` with status 400."""
-    try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise bad_request("request body is not valid JSON") from None
-    if not isinstance(data, dict):
-        raise bad_request("request body has to be a JSON object")
+    data = _object(body)
     model = data.get("model")
     if not isinstance(model, str) or not model:
         raise bad_request("property 'model' is missing", "model")
@@ -82,7 +77,7 @@ def parse_request(body: bytes) -> ChatRequest:
         schema=schema,
         json_object=json_object,
         stream=_flag(data, "stream", default=False),
-        include_usage=bool((data.get("stream_options") or {}).get("include_usage")),
+        include_usage=_include_usage(data.get("stream_options")),
         max_tokens=_max_tokens(data),
         effort=_effort(data.get("reasoning_effort")),
         include_reasoning=_flag(data, "include_reasoning", default=True)
@@ -92,6 +87,16 @@ def parse_request(body: bytes) -> ChatRequest:
         prompt_tokens=tokens,
         key=hashlib.blake2b(b"\0".join(parts), digest_size=16).digest(),
     )
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise bad_request("request body is not valid JSON") from None
+    if not isinstance(data, dict):
+        raise bad_request("request body has to be a JSON object")
+    return data
 
 
 def _messages(messages: Any) -> tuple[str, str, int]:
@@ -167,6 +172,14 @@ def _flag(data: dict[str, Any], name: str, *, default: bool) -> bool:
     if not isinstance(value, bool):
         raise bad_request(f"'{name}' : value must be a boolean", name)
     return value
+
+
+def _include_usage(options: Any) -> bool:
+    if options is None:
+        return False
+    if not isinstance(options, dict):
+        raise bad_request("'stream_options' : value must be an object", "stream_options")
+    return options.get("include_usage") is True
 
 
 def _effort(value: Any) -> str:

@@ -153,6 +153,7 @@ def test_ids_differ_between_equal_requests(post: Any) -> None:
         ({**PLAIN, "messages": [{"role": "user", "content": 3}]}, 400, None, "messages.0.content"),
         ({"messages": PLAIN["messages"]}, 400, None, "'model' is missing"),
         ({**PLAIN, "max_tokens": 0}, 400, None, "'max_tokens'"),
+        ({**PLAIN, "stream_options": "usage"}, 400, None, "'stream_options'"),
         ({**PLAIN, "stream": "yes"}, 400, None, "'stream'"),
         ({**PLAIN, "reasoning_effort": "heroic"}, 400, None, "'reasoning_effort'"),
         ({**PLAIN, "response_format": {"type": "xml"}}, 400, None, "json_schema"),
