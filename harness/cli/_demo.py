@@ -43,6 +43,5 @@ def _command(options: argparse.Namespace) -> int:
         runs_dir=options.runs_dir,
         config_file=options.config_file,
         with_services=True,
-        extra=("--quiet-locust",),
     )
     return run_scenario(request)

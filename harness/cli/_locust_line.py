@@ -46,6 +46,8 @@ def locust_arguments(config: "Config", request: RunRequest, host: str, master_po
         # Forked workers look for their master at --master-port, whatever port the master binds.
         port = str(master_port)
         line += ["--processes", str(workers), "--master-bind-port", port, "--master-port", port]
+    # The plugin prints the progress and the verdicts; Locust's tables and notes would bury them.
+    line += ["--quiet-locust", "--loglevel", "WARNING"]
     line += ["--host", host, "--scenario", request.scenario]
     options = {
         "--run-seed": request.seed,

@@ -52,42 +52,25 @@ def _command(options: argparse.Namespace) -> int:
     run = _open(Path(options.path))
     texts = _criteria(options, run)
 
-    from harness.analysis import Dataset, summarise, trend
-    from harness.reports import terminal_report, write_reports
-    from harness.runs import RunSource
-    from harness.verdicts import judge, parse_rule
+    from harness.reports import judge_and_report
 
-    rules = [parse_rule(name, text) for name, text in texts.items()]
-    is_folder = run.source is RunSource.FOLDER
-    out = Path(options.out) if options.out else _default_out(run.path, is_folder=is_folder)
-    history = trend(run.path.parent, run.manifest.scenario.name) if is_folder else []
-    dataset = Dataset.from_run(run)
-    summary = summarise(run)
-    judgement = judge(run, dataset, rules)
-    _make(out)
-    write_reports(out, summary, judgement, run.manifest, history)
-    width, colour = shutil.get_terminal_size().columns, wants_colour(sys.stdout)
-    show(terminal_report(summary, judgement, run.manifest, width=width, colour=colour))
-    show(f"Report: {out / 'report.html'}")
-    return judgement.exit_code
+    out = Path(options.out) if options.out else None
+    try:
+        judged = judge_and_report(run, texts, out)
+    except OSError as error:
+        where = error.filename or options.out or options.path
+        raise UserError(
+            f"cannot write reports at {where} ({error.strerror}); choose another --out"
+        ) from error
+    width = shutil.get_terminal_size().columns
+    print(judged.terminal_text(width=width, colour=wants_colour(sys.stdout)))
+    return judged.judgement.exit_code
 
 
 def _open(path: Path) -> "Run":
-    from harness.runs import open_run
-    from harness.runs._locust_csv import read_locust_csvs
+    from harness.runs import open_run, read_locust_csvs
 
     return open_run(path) if path.is_dir() else read_locust_csvs(path)
-
-
-def _default_out(path: Path, *, is_folder: bool) -> Path:
-    return path if is_folder else path.with_name(f"{path.name}-report")
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make {folder}: {error.strerror}; choose another with --out") from error
 
 
 def _criteria(options: argparse.Namespace, run: "Run") -> Mapping[str, str]:

@@ -79,7 +79,9 @@ class Coordinator:
             events.worker_connect.add_listener(self._on_worker_connect)
             runner.register_message(FINAL, self._on_final)
             runner.register_message("harness_clock", self._on_clock)
-        signal.signal(signal.SIGINT, self._on_sigint)
+        signal.signal(signal.SIGINT, self._on_signal)
+        # While a headless run follows a shape, Locust has no handler for SIGTERM yet.
+        signal.signal(signal.SIGTERM, self._on_signal)
 
     def _on_start(self, user_count: int, *args: Any, **kwargs: Any) -> None:
         with self._lock:  # a run that is ending ends first
@@ -108,8 +110,8 @@ class Coordinator:
             self._interrupted = True
             self.finish("interrupted")
 
-    def _on_sigint(self, number: int, frame: Any) -> None:
-        """First Ctrl-C: end the run in order. Again, or while it is ending already: do not wait."""
+    def _on_signal(self, number: int, frame: Any) -> None:
+        """The first Ctrl-C or SIGTERM ends the run in order; another, or one while it ends: do not wait."""
         if self._interrupted or self._lock.locked():
             self._hurry = True
             self._all_final.set()
@@ -150,7 +152,7 @@ class Coordinator:
         run.tracker.ramp(self._planned_users, now_us())
         if path_file := os.environ.get(RUN_PATH_VARIABLE):
             Path(path_file).write_text(f"{run.folder.path}\n", encoding="utf-8")
-        logger.info("Run folder: %s", run.folder.path)
+        print(f"Run folder: {run.folder.path}", file=sys.stderr, flush=True)
         if self._generator:
             run.intake.expect(LOCAL, 0)
             self._generator.begin(RunTicket(run.token, self.settings.seed))

@@ -5,6 +5,7 @@ no new work, what is in flight may end until a deadline, the rest is marked inco
 """
 
 import logging
+import os
 import signal
 from typing import Any
 
@@ -92,6 +93,8 @@ class WorkerSide:
         environment.events.report_to_master.add_listener(self._on_report)
         self._interrupted = False
         signal.signal(signal.SIGINT, self._on_sigint)
+        if getattr(environment.parsed_options, "processes", None):
+            gevent.spawn(self._leave_with_parent, os.getppid())
 
     def _on_begin(self, msg: Any, **_: Any) -> None:
         data = dict(msg.data)
@@ -116,6 +119,13 @@ class WorkerSide:
             FINAL, {"token": recorder.ticket.token, "next_sequence": recorder.next_sequence}
         )
         recorder.close()
+
+    def _leave_with_parent(self, parent: int) -> None:
+        """A worker that `--processes` forked is of no use without the process that forked it."""
+        while os.getppid() == parent:
+            gevent.sleep(1)
+        logger.error("the master process is gone: quitting")
+        self.runner.quit()
 
     def _on_sigint(self, *_: Any) -> None:
         """Ctrl-C at a terminal reaches the workers too: the first one is the master's to answer."""

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import psutil
 from locust.env import Environment
 
-from harness.config import Config, ScenarioConfig, load_config
+from harness.config import DEFAULT_SEED, Config, ScenarioConfig, load_config
 from harness.errors import ConfigError, TargetUnreachableError, UserError
 from harness.runs import HostRecord, ScenarioRecord, TargetRecord
 from harness.verdicts import parse_rule
@@ -177,7 +177,7 @@ def _scenario(config: Config, name: str, *, explicit: bool) -> tuple[ScenarioCon
 def _seed(option: int | None, scenario: ScenarioConfig | None) -> int:
     if option is not None:
         return option
-    return scenario.seed if scenario else 0
+    return scenario.seed if scenario else DEFAULT_SEED
 
 
 def _check_shape(environment: Environment) -> None:

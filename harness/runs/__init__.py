@@ -9,6 +9,7 @@ from harness.runs._folder import (
     process_is_alive,
     write_text_atomically,
 )
+from harness.runs._locust_csv import read_locust_csvs
 from harness.runs._manifest import (
     HostRecord,
     Manifest,
@@ -57,5 +58,6 @@ __all__ = [
     "new_run_id",
     "open_run",
     "process_is_alive",
+    "read_locust_csvs",
     "write_text_atomically",
 ]

@@ -14,7 +14,8 @@ def _rows(shipments: list[Shipment]) -> list[dict[str, object]]:
     batches = [
         pa.ipc.read_record_batch(pa.py_buffer(data), REQUEST_SCHEMA) for s in shipments for data in s.requests
     ]
-    return pa.Table.from_batches(batches, schema=REQUEST_SCHEMA).to_pylist()
+    rows: list[dict[str, object]] = pa.Table.from_batches(batches, schema=REQUEST_SCHEMA).to_pylist()
+    return rows
 
 
 def _record(recorder: Recorder, name: str = "/x") -> None:

@@ -54,7 +54,7 @@ def service(request: pytest.FixtureRequest) -> Iterator[Service]:
     delay_s = getattr(request, "param", 0.05)
     command = [
         sys.executable,
-        SUPPORT / "counting_service.py",
+        str(SUPPORT / "counting_service.py"),
         "--port",
         str(port),
         "--delay-s",
