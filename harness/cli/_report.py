@@ -63,7 +63,7 @@ def _command(options: argparse.Namespace) -> int:
             f"cannot write reports at {where} ({error.strerror}); choose another --out"
         ) from error
     width = shutil.get_terminal_size().columns
-    print(judged.terminal_text(width=width, colour=wants_colour(sys.stdout)))
+    show(judged.terminal_text(width=width, colour=wants_colour(sys.stdout)))
     return judged.judgement.exit_code
 
 

@@ -110,14 +110,15 @@ class Coordinator:
             self._interrupted = True
             self.finish("interrupted")
 
-    def _on_signal(self, number: int, frame: Any) -> None:
+    def _on_signal(self, *_: Any) -> None:
         """The first Ctrl-C or SIGTERM ends the run in order; another, or one while it ends: do not wait."""
         if self._interrupted or self._lock.locked():
             self._hurry = True
             self._all_final.set()
             return
         self._interrupted = True
-        signal.default_int_handler(number, frame)
+        # As Python's own handler does, but where Locust catches it, whichever greenlet ran just now.
+        gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
 
     def _reason_to_quit(self) -> str:
         if self.environment.shape_class is not None:

@@ -61,6 +61,11 @@ def answer(request: ChatRequest, rng: random.Random) -> Answer:
     return Answer(_formatted(request, known, rng), _thought(assessment, role), difficulty)
 
 
+def roles_of(system: str) -> tuple[str, str]:
+    """The role that a system message gives, and the specialist's slug (empty for other roles)."""
+    return _role(system.lower())
+
+
 def _role(system: str) -> tuple[str, str]:
     for role, sentence in _ROLES:
         if sentence in system:

@@ -1,8 +1,9 @@
 """How long one completion takes before any waiting for a decode slot: sampled, pure.
 
-The same request has the same latency: the generator is keyed by a hash of the request and the simulator's
-seed. A request travels, queues (lognormal), its prompt is read (prefill), its answer is written (decode), and
-it travels back.
+A request travels, queues (lognormal), its prompt is read (prefill), its answer is written (decode), and it
+travels back. Every call takes four draws from the generator, whatever the model: the n-th request of a
+process has the draws 4n to 4n + 3 of its seed, so that the samples of a load test are independent even where
+its requests repeat.
 """
 
 import dataclasses

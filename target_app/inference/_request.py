@@ -39,6 +39,11 @@ class ChatRequest:
     prompt_tokens: int
     key: bytes
 
+    @property
+    def wanted_tokens(self) -> int:
+        """What a rate limit reserves: the prompt and the most that may be written, as far as is known."""
+        return self.prompt_tokens + (self.max_tokens or 0)
+
 
 def count_tokens(text: str | bytes) -> int:
     """Tokens of a text: one per four characters (or UTF-8 bytes), rounded up; an estimate."""

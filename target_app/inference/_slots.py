@@ -16,9 +16,14 @@ class Slots:
         self.waiting = 0
         self._semaphore = asyncio.Semaphore(capacity)
 
+    @property
+    def is_free(self) -> bool:
+        """Whether `acquire` would return at once."""
+        return not self._semaphore.locked()
+
     async def acquire(self) -> float:
         """Take a slot, first come first served; return the seconds spent waiting for it."""
-        if not self._semaphore.locked():
+        if self.is_free:
             await self._semaphore.acquire()
             self.in_use += 1
             return 0.0

@@ -63,6 +63,25 @@ def limited(
     return Output(reasoning, content, reasoned, reasoned + written, finish)
 
 
+def spoiled(output: Output, fault: str) -> Output:
+    """The output with a faulty content: none (`empty-content`), or not what was asked (`invalid-answer`).
+
+    The invalid answer is JSON without the first of its fields, which stands there under another name. It
+    violates a strict schema, which requires all fields and allows no others. Other faults change nothing.
+    """
+    if fault == "empty-content":
+        tokens = output.reasoning_tokens
+        return dataclasses.replace(output, content="", completion_tokens=tokens, finish_reason="stop")
+    if fault == "invalid-answer" and output.content.startswith("{"):
+        try:
+            answer = orjson.loads(output.content)
+        except orjson.JSONDecodeError:
+            return output
+        renamed = {f"{name}_" if place == 0 else name: answer[name] for place, name in enumerate(answer)}
+        return dataclasses.replace(output, content=orjson.dumps(renamed).decode())
+    return output
+
+
 def usage(
     prompt_tokens: int, output: Output, queue_s: float, prefill_s: float, decode_s: float
 ) -> dict[str, Any]:

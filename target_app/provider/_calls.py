@@ -1,15 +1,16 @@
 """A record of every HTTP call to the provider, gathered per agent run.
 
 agno reports provider errors as text and loses status and Retry-After on the way, so the model leaves both its
-records and its typed error in the scope of the run that caused them.
+records and its typed error in the scope of the run that caused them. The case's deadline comes in the same way.
 """
 
 import contextlib
+import math
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from target_app.errors import ProviderError
+from target_app.errors import CaseError
 
 
 @dataclass(slots=True, frozen=True)
@@ -20,7 +21,7 @@ class CallRecord:
     attempt: int
     """0 for the first try; more are repeats by our retry layer."""
     status: str
-    """HTTP status, or `timeout`, `unreachable`, `unreadable`, `cancelled`."""
+    """HTTP status, or `timeout`, `deadline`, `unreachable`, `cut`, `unreadable`, `stream-error`, `cancelled`."""
     latency_ms: float
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -29,6 +30,9 @@ class CallRecord:
     decode_ms: float | None = None
     finish_reason: str | None = None
     request_id: str | None = None
+    """The provider's name for the call, to ask its support about."""
+    first_token_ms: float | None = None
+    """From sending the request to the first token of the answer proper; only known of streamed calls."""
 
     @property
     def ok(self) -> bool:
@@ -40,17 +44,19 @@ class CallRecord:
 class CallScope:
     """What one agent run asked of the provider, and the error that ended it, if any."""
 
+    deadline_at: float = math.inf
+    """The event loop's time by which the case has to be finished."""
     calls: list[CallRecord] = field(default_factory=list)
-    error: ProviderError | None = None
+    error: CaseError | None = None
 
 
 _SCOPE: ContextVar[CallScope | None] = ContextVar("call_scope", default=None)
 
 
 @contextlib.contextmanager
-def call_scope() -> Iterator[CallScope]:
+def call_scope(deadline_at: float = math.inf) -> Iterator[CallScope]:
     """Collect the calls made inside the block, by this task or by tasks it starts."""
-    scope = CallScope()
+    scope = CallScope(deadline_at)
     token = _SCOPE.set(scope)
     try:
         yield scope

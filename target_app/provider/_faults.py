@@ -1,8 +1,4 @@
-"""The groq SDK's exceptions as our typed errors, with Retry-After kept.
-
-Trap: over aiohttp, httpx-aiohttp maps a refused or dropped connection to `httpx.ConnectTimeout`, so the SDK
-calls it `APITimeoutError`. Only aiohttp's own exception, two causes down, tells it from a real timeout.
-"""
+"""The groq SDK's exceptions as our typed errors, with Retry-After and the provider's request id kept."""
 
 import email.utils
 import math
@@ -25,22 +21,30 @@ DEFAULT_RETRY_AFTER_S = 1.0
 
 
 def from_sdk(error: Exception, model: str) -> ProviderError:
-    """The typed error for any exception that the SDK raises out of a call."""
-    match error:
-        case groq.APIStatusError():
-            return _from_status(error.status_code, error.response.headers, model)
-        case groq.APITimeoutError() if _is_timeout(error):
+    """The typed error for any exception that the SDK raises out of a call, or httpx out of a stream."""
+    if isinstance(error, groq.APIStatusError):
+        return _from_status(error.status_code, error.response.headers, model)
+    # The SDK wraps what the client raised.
+    origin = error.__cause__ if isinstance(error, groq.APIConnectionError) else error
+    match origin:
+        case httpx.ConnectError() | httpx.ConnectTimeout():
+            detail = f"no connection to the provider of {model}"
+            return ProviderUnreachableError(detail, call_status="unreachable")
+        case httpx.NetworkError() | httpx.RemoteProtocolError():
+            return cut(model)
+        case httpx.TimeoutException():
             return timeout(model)
-        case groq.APIConnectionError() | httpx.TransportError():
-            return ProviderUnreachableError(
-                f"no connection to the provider of {model}", call_status="unreachable"
-            )
     return unreadable(model)
 
 
 def timeout(model: str) -> ProviderTimeoutError:
     """No complete answer in time."""
     return ProviderTimeoutError(f"{model} did not answer in time", call_status="timeout")
+
+
+def cut(model: str) -> ProviderUnreachableError:
+    """The connection closed, or the stream ended, before the answer was complete."""
+    return ProviderUnreachableError(f"the answer of {model} broke off", call_status="cut")
 
 
 def unreadable(model: str) -> ProviderFaultError:
@@ -50,16 +54,21 @@ def unreadable(model: str) -> ProviderFaultError:
     )
 
 
-def _is_timeout(error: groq.APITimeoutError) -> bool:
-    transport = error.__cause__
-    origin = transport.__cause__ if transport is not None else None
-    return origin is None or isinstance(origin, TimeoutError)
+def stream_error(model: str) -> ProviderFaultError:
+    """An error reported inside a stream that had begun with 200."""
+    return ProviderFaultError(
+        f"the provider failed in the middle of an answer of {model}", call_status="stream-error"
+    )
 
 
 def _from_status(status: int, headers: httpx.Headers, model: str) -> ProviderError:
-    detail = f"the provider answered {status} for {model}"
+    error = _by_status(status, retry_after_s(headers), f"the provider answered {status} for {model}")
+    error.request_id = headers.get("x-request-id")
+    return error
+
+
+def _by_status(status: int, wait_s: float | None, detail: str) -> ProviderError:
     call_status = str(status)
-    wait_s = retry_after_s(headers)
     if status == 429:
         return ProviderRateLimitedError(
             detail, call_status=call_status, retry_after_s=wait_s or DEFAULT_RETRY_AFTER_S

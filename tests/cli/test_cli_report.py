@@ -69,7 +69,10 @@ def test_criteria_decide_the_exit_code(report: Any, words: tuple[str, ...], code
         (("--criteria", "error_rat"), "no criterion 'error_rat' in harness.toml; did you mean 'error_rate'?"),
         (("--criteria", "p95(respons_time) < 1 ms"), "did you mean 'response_time'?"),
         (("--scenario", "dommed"), "did you mean 'doomed'?"),
-        (("--out", "stock_stats.csv"), "cannot make stock_stats.csv: File exists"),
+        (
+            ("--out", "stock_stats.csv"),
+            "cannot write reports at stock_stats.csv (File exists); choose another --out",
+        ),
     ],
     ids=["criterion", "rule", "scenario", "a file for a folder"],
 )

@@ -35,8 +35,8 @@ LINES = [
         RunRequest("t"),
         (
             "locust -f {a},{b},{s} Slow Fast --tags x --headless --processes 2 "
-            "--master-bind-port 5 --master-port 5 --host http://h --scenario t "
-            "--levels 1,2 --hold-s 0.5 --profile 'a b' --equal-weights"
+            "--master-bind-port 5 --master-port 5 --quiet-locust --loglevel WARNING "
+            "--host http://h --scenario t --levels 1,2 --hold-s 0.5 --profile 'a b' --equal-weights"
         ),
     ),
     (
@@ -44,7 +44,7 @@ LINES = [
         {"locustfiles": ["a.py"], "workers": 2},
         RunRequest("t", workers=0, seed=7, runs_dir="my runs", config_file="c.toml", extra=("-u", "3")),
         (
-            "locust -f {a} --headless --host http://h --scenario t "
+            "locust -f {a} --headless --quiet-locust --loglevel WARNING --host http://h --scenario t "
             "--run-seed 7 --runs-dir 'my runs' --config-file c.toml -u 3"
         ),
     ),

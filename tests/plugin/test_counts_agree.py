@@ -6,7 +6,10 @@ summary must all say the same number.
 
 import json
 import signal
+import time
+from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.plugin.conftest import SUPPORT, Ended, LocustRunner, Service
@@ -113,7 +116,40 @@ def test_interrupted(
     )
     assert ended.code == 130, ended.err
     assert (ended.run / "report.html").exists()
+    assert "Traceback" not in ended.err
     _all_agree(ended, service)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_while_a_shape_runs(run_locust: LocustRunner, service: Service, number: int) -> None:
+    """Locust has no handler for SIGTERM while it follows a shape: stock, the run is simply killed."""
+    ended = run_locust(
+        *("-H", service.url, "--processes", "2", "--levels", "6", "--hold-s", "60", "WorkUser"),
+        when=lambda: service.answered > 100,
+        send=number,
+        locustfile=f"{WORK},{SHAPE}",
+    )
+    assert ended.code == 130, ended.err
+    assert "Traceback" not in ended.err
+    _all_agree(ended, service)
+
+
+def test_the_workers_leave_when_their_master_is_killed(run_locust: LocustRunner, service: Service) -> None:
+    """Oracle: within seconds no process is left that names this test's folder."""
+    ended = run_locust(
+        *("-H", service.url, "-u", "6", "-r", "6", "-t", "60s", "--processes", "2", "WorkUser"),
+        when=lambda: service.answered > 100,
+        send=signal.SIGKILL,
+    )
+    assert ended.code == -signal.SIGKILL
+    deadline = time.monotonic() + 20
+    while _processes_of(ended.run.parent) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert _processes_of(ended.run.parent) == []
+
+
+def _processes_of(runs_dir: Path) -> list[psutil.Process]:
+    return [p for p in psutil.process_iter(["cmdline"]) if str(runs_dir) in " ".join(p.info["cmdline"] or [])]
 
 
 def test_failures_are_rows_too(run_locust: LocustRunner, service: Service) -> None:
