@@ -191,7 +191,9 @@ class InferenceApp:
         except FaultError as error:
             raise bad_request(f"x-fault: {error}", "x-fault") from None
         if fault.probability != 1 or fault.times is not None:
-            raise bad_request("x-fault: takes no probability and no times; they belong to set faults", "x-fault")
+            raise bad_request(
+                "x-fault: takes no probability and no times; they belong to set faults", "x-fault"
+            )
         return fault if fault.hits(model, roles) else None
 
     def _job(

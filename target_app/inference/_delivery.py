@@ -225,9 +225,7 @@ async def _breaks(job: Job, pending: list[bytes], chunk: bytes, exchange: Exchan
 
 def _used(job: Job, queued_s: float) -> dict[str, Any]:
     latency = job.latency
-    return _wire.usage(
-        job.request.prompt_tokens, job.output, queued_s, latency.prefill_s, latency.decode_s
-    )
+    return _wire.usage(job.request.prompt_tokens, job.output, queued_s, latency.prefill_s, latency.decode_s)
 
 
 async def pause(seconds: float) -> None:

@@ -8,11 +8,14 @@ import gc
 import math
 import socket
 import sys
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from target_app.inference._app import InferenceApp
+from target_app.inference._app import CLOSE_EXTENSION, InferenceApp
+from target_app.inference._faults import FaultError
+from target_app.inference._limits import LimitsError, tier_names
 from target_app.inference._profile import Profile, ProfileError, load_profile, profile_names
 
 EXIT_USAGE = 2
@@ -20,6 +23,18 @@ EXIT_USAGE = 2
 # socket.
 _KEEP_ALIVE_S = 120
 _BACKLOG = 2048
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's, which also hands the application a function that closes the connection.
+
+    Cutting a connection is a fault that the simulator can inject, and ASGI has no message for it.
+    """
+
+    def on_message_begin(self) -> None:
+        """Start a request's scope."""
+        super().on_message_begin()
+        self.scope["extensions"] = {CLOSE_EXTENSION: self.transport.close}  # type: ignore[dict-item]  # a private one
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,25 +47,19 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         profile = load_profile(options.profile)
-    except ProfileError as error:
+        app = InferenceApp(
+            profile,
+            seed=options.seed,
+            speed_factor=options.speed_factor,
+            faults=options.fault,
+            rate_limits=options.rate_limits,
+        )
+    except (ProfileError, FaultError, LimitsError) as error:
         _fail(str(error))
-    app = InferenceApp(profile, seed=options.seed, speed_factor=options.speed_factor)
     with _listen(options.host, options.port) as sock:
         host, port = sock.getsockname()[:2]
         print(_banner(profile, options, f"http://{host}:{port}"), flush=True)
-        config = uvicorn.Config(
-            app,
-            loop="auto",
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_level="warning",
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=2,
-            backlog=_BACKLOG,
-            server_header=False,
-        )
+        config = server_config(app)
         # What is loaded by now lives as long as the process: spare the collector from walking it.
         gc.freeze()
         try:
@@ -58,6 +67,23 @@ def main(argv: list[str] | None = None) -> int:
         except KeyboardInterrupt:
             return 0
     return 0
+
+
+def server_config(app: InferenceApp, *, loop: Literal["auto", "asyncio"] = "auto") -> uvicorn.Config:
+    """uvicorn as the simulator needs it."""
+    return uvicorn.Config(
+        app,
+        loop=loop,
+        http=Protocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=2,
+        backlog=_BACKLOG,
+        server_header=False,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,6 +107,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="of wordings and latencies (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rate-limits",
+        default="off",
+        metavar="LIMITS",
+        help=f"{', '.join(tier_names())}, or numbers for every model: rpm=30,tpm=8000 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="FAULT",
+        help='inject a fault, as in "status=500:0.02" or "stall:0.01@cardiology"; may be repeated',
     )
     return parser
 
@@ -119,10 +158,13 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _banner(profile: Profile, options: argparse.Namespace, url: str) -> str:
-    return (
+    text = (
         f"SIMULATED inference on {url}: profile {profile.name}, {len(profile.models)} models, "
         f"seed {options.seed}, speed factor {options.speed_factor:g}"
     )
+    if options.rate_limits != "off":
+        text += f", rate limits {options.rate_limits}"
+    return text + "".join(f", fault {fault}" for fault in options.fault)
 
 
 def _fail(message: str) -> NoReturn:
