@@ -14,6 +14,7 @@ import psutil
 from locust import events
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+from locust.web import WebUI
 
 from harness.engine import record_event, recorder
 from harness.errors import HarnessError
@@ -21,6 +22,7 @@ from harness.plugin._coordinator import Coordinator
 from harness.plugin._generator import WorkerSide
 from harness.plugin._options import add_options
 from harness.plugin._settings import ask_target, host_of, resolve_settings
+from harness.plugin._web import WebSide
 
 __all__: list[str] = []
 
@@ -48,7 +50,7 @@ def _dismiss_workers() -> None:
         child.terminate()
 
 
-def _on_init(environment: Environment, runner: Any, **_: Any) -> None:
+def _on_init(environment: Environment, runner: Any, web_ui: WebUI | None = None, **_: Any) -> None:
     """Take the side that this process plays. A mistake found here ends it before any load."""
     if isinstance(runner, WorkerRunner):
         WorkerSide(environment, runner)
@@ -67,7 +69,9 @@ def _on_init(environment: Environment, runner: Any, **_: Any) -> None:
         print(f"harness: {error}", file=sys.stderr, flush=True)
         _dismiss_workers()
         sys.exit(error.exit_code)
-    Coordinator(environment, runner, settings)
+    coordinator = Coordinator(environment, runner, settings)
+    if web_ui is not None:
+        WebSide(environment, web_ui, lambda: coordinator.finished)
 
 
 events.init_command_line_parser.add_listener(add_options)

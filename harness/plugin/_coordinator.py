@@ -19,15 +19,15 @@ import gevent
 from gevent.event import Event
 from gevent.lock import RLock
 from locust.env import Environment
-from locust.runners import STATE_MISSING, LocalRunner, MasterRunner
+from locust.runners import STATE_INIT, STATE_MISSING, LocalRunner, MasterRunner
 
 from harness.engine import RunTicket, now_us, recorder
-from harness.errors import PRECEDENCE, ExitCode, HarnessError, TargetUnreachableError
+from harness.errors import PRECEDENCE, ExitCode, HarnessError
 from harness.monitoring import ProgressPrinter
 from harness.plugin._generator import BEGIN, DRAIN, FINAL, Generator
 from harness.plugin._run import ActiveRun
-from harness.plugin._settings import Settings, ask_target, host_of
-from harness.runs import TargetRecord, open_run
+from harness.plugin._settings import Settings, ask_target, host_of, resolve_settings
+from harness.runs import Manifest, TargetRecord, open_run
 
 if TYPE_CHECKING:
     from harness.reports import Judged
@@ -39,6 +39,9 @@ LOCAL = "local"
 
 #: Beyond the drain deadline, how long the master waits for the workers' last word.
 FINAL_GRACE_S = 5.0
+
+#: How long a stop waits for the workers to be ready for the next test.
+READY_AGAIN_S = 10.0
 
 
 class Coordinator:
@@ -59,6 +62,8 @@ class Coordinator:
         self._hurry = False
         self._interrupted = False
         self._planned_users = 0
+        self._target = TargetRecord()
+        self.finished: list[tuple[Manifest, Judged]] = []
         self._generator = Generator(environment, runner) if isinstance(runner, LocalRunner) else None
         self._start, self._stop, self._quit = runner.start, runner.stop, runner.quit
         self._attach()
@@ -67,6 +72,8 @@ class Coordinator:
 
     def _attach(self) -> None:
         runner, events = self.runner, self.environment.events
+        self._start_shape = runner.start_shape
+        runner.start_shape = self._on_start_shape  # type: ignore[method-assign]
         runner.start = self._on_start  # type: ignore[method-assign]
         runner.stop = self._on_stop  # type: ignore[method-assign]
         runner.quit = self._on_quit  # type: ignore[method-assign]
@@ -83,26 +90,43 @@ class Coordinator:
         # While a headless run follows a shape, Locust has no handler for SIGTERM yet.
         signal.signal(signal.SIGTERM, self._on_signal)
 
+    def _on_start_shape(self) -> None:
+        with self._lock:  # a run that is ending ends first
+            if self.active is not None or self._prepare():
+                self._start_shape()
+
     def _on_start(self, user_count: int, *args: Any, **kwargs: Any) -> None:
         with self._lock:  # a run that is ending ends first
-            if self.active is None:
-                try:
-                    self._target = self._ask_target()
-                except TargetUnreachableError as error:
-                    self._refuse(error)
-                    return
+            if self.active is None and not self._prepare():
+                return
         self._planned_users = user_count
         if self.active is not None:
             self.active.tracker.ramp(user_count, now_us())
         self._start(user_count, *args, **kwargs)
 
     def _on_stop(self, *args: Any, **kwargs: Any) -> None:
-        self.finish("interrupted" if self._interrupted else "stopped")
+        """Locust stops a run whose last worker is gone, but a headless master would sit on."""
+        workers = [client.id for client in self._live_clients()]
+        abandoned = self.active is not None and not self._generator and not workers
+        self.finish(self._reason())
         self._stop(*args, **kwargs)
+        self._await_ready(workers)
+        if abandoned and self._headless:
+            gevent.spawn(self._quit)
 
     def _on_quit(self) -> None:
-        self.finish("interrupted" if self._interrupted else self._reason_to_quit())
+        self.finish(self._reason())
         self._quit()
+
+    def _await_ready(self, workers: list[str]) -> None:
+        """Return when the workers that stopped can take part in the next test; at once without any.
+
+        Locust calls a test stopped a moment before its workers are back, and a test started in
+        that moment would run nothing.
+        """
+        with gevent.Timeout(READY_AGAIN_S, False):
+            while any(client_id not in self._ready_clients() for client_id in workers):
+                gevent.sleep(0.05)
 
     def _on_quitting(self) -> None:
         """Fired before Locust exits: a run that still lasts now was cut short by a signal."""
@@ -120,23 +144,38 @@ class Coordinator:
         # As Python's own handler does, but where Locust catches it, whichever greenlet ran just now.
         gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
 
-    def _reason_to_quit(self) -> str:
-        if self.environment.shape_class is not None:
+    def _reason(self) -> str:
+        if self._interrupted:
+            return "interrupted"
+        if self.runner.shape_greenlet is not None and gevent.getcurrent() is self.runner.shape_greenlet:
             return "the shape ended"
+        if not self._generator and not self._live_clients():
+            return "the last worker was lost"
         options: Any = self.environment.parsed_options
-        return "the run time was reached" if options and options.run_time else "Locust quit"
+        return "the run time was reached" if self._headless and options.run_time else "stopped"
+
+    @property
+    def _headless(self) -> bool:
+        return bool(getattr(self.environment.parsed_options, "headless", False))
 
     # --- beginning -------------------------------------------------------------------------
 
-    def _ask_target(self) -> TargetRecord:
-        url = host_of(self.environment)
-        return ask_target(url) if url and self.settings.check_target else TargetRecord(url=url)
+    def _prepare(self) -> bool:
+        """Settle what the next run is to be, with the options as they are now; False if it cannot be."""
+        try:
+            self.settings = resolve_settings(self.environment)
+            url = host_of(self.environment)
+            self._target = ask_target(url) if url and self.settings.check_target else TargetRecord(url=url)
+        except HarnessError as error:
+            self._refuse(error)
+            return False
+        return True
 
     def _refuse(self, error: HarnessError) -> None:
         """The web UI stays up and says why; a headless run has nothing left to do."""
         logger.error("%s", error)
         self._worsen_exit_code(error.exit_code)
-        if getattr(self.environment.parsed_options, "headless", False):
+        if self._headless:
             self._quit()
 
     def _begin(self) -> None:
@@ -236,6 +275,9 @@ class Coordinator:
             return []
         return [client for client in self.runner.clients.all if client.state != STATE_MISSING]
 
+    def _ready_clients(self) -> set[str]:
+        return {client.id for client in self._live_clients() if client.state == STATE_INIT}
+
     # --- ending ----------------------------------------------------------------------------
 
     def finish(self, reason: str) -> None:
@@ -295,7 +337,8 @@ class Coordinator:
 
         self.judged = judge_and_report(open_run(run.folder.path))
         self._worsen_exit_code(self.judged.judgement.exit_code)
-        if not getattr(self.environment.parsed_options, "headless", False):
+        self.finished.append((run.folder.manifest, self.judged))
+        if not self._headless:
             self._print_verdict()
 
     def _worsen_exit_code(self, code: ExitCode) -> None:

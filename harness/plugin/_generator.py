@@ -34,7 +34,7 @@ def _start_nothing_while_draining(taskset: type[TaskSet]) -> None:
     execute = taskset.execute_next_task
 
     def gated(self: TaskSet) -> None:
-        if recorder.active and recorder.draining:
+        if recorder.draining:
             raise StopUser
         execute(self)
 
@@ -75,8 +75,16 @@ class Generator:
             self._health = None
 
     def _spawn_unless_draining(self, user_classes_spawn_count: dict[str, int], wait: bool = False) -> Any:
-        """A ramp that was under way must not add users to a run that is ending."""
-        if recorder.active and recorder.draining:
+        """A ramp that was under way must not add users to a run that is ending.
+
+        Nor does a worker start users for a master that gave it no ticket: with a busy master port,
+        forked workers end up at a stranger's master, and would load its service.
+        """
+        if recorder.draining:
+            return []
+        if not recorder.active:
+            logger.error("the master that asks for users is not one of this harness's: quitting")
+            gevent.spawn(self.runner.quit)
             return []
         return self._spawn_users(user_classes_spawn_count, wait)
 

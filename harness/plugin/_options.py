@@ -8,12 +8,13 @@ DRAIN_DEADLINE_S = 30.0
 def add_options(parser: Any, **_: Any) -> None:
     """Listener of `init_command_line_parser`; `parser` is Locust's own kind."""
 
-    def option(name: str, **settings: Any) -> None:
+    def option(name: str, *, in_web_form: bool = False, **settings: Any) -> None:
         variable = "HARNESS_" + name.removeprefix("--").replace("-", "_").upper()
-        parser.add_argument(name, env_var=variable, include_in_web_ui=False, **settings)
+        parser.add_argument(name, env_var=variable, include_in_web_ui=in_web_form, **settings)
 
     option(
         "--scenario",
+        in_web_form=True,
         default="",
         help="scenario of harness.toml whose criteria judge the run (default: the locustfile's name)",
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.analysis import Dataset, Summary, summarise, trend
 from harness.reports._terminal import terminal_report
+from harness.reports._words import overall
 from harness.reports._write import write_reports
 from harness.runs import Manifest, Run, RunSource
 from harness.verdicts import Judgement, judge, parse_rule
@@ -19,6 +20,11 @@ class Judged:
     judgement: Judgement
     manifest: Manifest
     report_path: Path
+
+    @property
+    def overall(self) -> str:
+        """The one word for the whole run, as in the report's banner."""
+        return overall(self.judgement)
 
     def terminal_text(self, *, width: int, colour: bool) -> str:
         """The verdicts for a terminal, and the path of the report."""
