@@ -158,7 +158,6 @@ class InferenceApp:
             sent += limiter.headers(now_s)
             if refusal is not None:
                 self._metrics.count_limited(request.model, refusal[0])
-                refusal[1].headers += limiter.headers(now_s)
                 await self._refuse(model, refusal[1])
         return self._job(request, model, request_id, sent, fault)
 

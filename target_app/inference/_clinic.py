@@ -8,17 +8,25 @@ import functools
 import importlib.resources
 import re
 import tomllib
+from collections.abc import Mapping
 from typing import Any
 
 from target_app.inference._case import SPECIALISTS, Case, measures, parse_case
+from target_app.inference._terms import Terms
 
 # "no fever", "denies cough, rash or chills", "family history of diabetes": up to the end of the clause, and
 # over commas only where the list is closed by "or" / "nor".
 _NEGATED = re.compile(
-    r"\b(?:no|not|denies|denied|without|never|negative for|absence of|family history of)\b"
+    r"(?:\b(?:no|not|nor|denies|denied|without|never|negative for|absence of|free of|family history of|"
+    r"(?:mother|father|brother|sister)(?:'s| has| had| with))|n't)\b"
     r"(?:(?!\bbut\b|\bhowever\b|\bwith\b)[^.;,])*"
     r"(?:(?:,(?:(?!\bbut\b|\bhowever\b|\bwith\b)[^.;,])*)*?,?\s(?:or|nor)\b(?:(?!\bbut\b|\bhowever\b)[^.;,])*)?",
     re.IGNORECASE,
+)
+# After a value's name: "was 480", "of 7.1", ": 85/50", "level came back at 6.9 mmol/L".
+_TOLD_VALUE = (
+    r"(?:\s+(?:level|count|reading|measured|was|is|of|at|now|only|came|back|around|about))*\s*[:=]?\s+"
+    r"(?P<value>\d+(?:\.\d+)?)(?:/\d+)?(?:\s?(?:mmol/l|umol/l|\u00b5mol/l|g/l)\b)?"
 )
 MAX_SPECIALISTS = 6
 
@@ -61,27 +69,12 @@ class _Band:
     levels: dict[str, int]
 
 
-class _Terms:
-    """Finds the longest known term at each place of a text, in one pass."""
-
-    def __init__(self, entries: list[dict[str, Any]]) -> None:
-        self._entries = {term: entry for entry in entries for term in entry["terms"]}
-        longest_first = sorted(self._entries, key=len, reverse=True)
-        self._pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b", re.IGNORECASE)
-
-    def find(self, text: str) -> list[Evidence]:
-        found = {}
-        for match in self._pattern.finditer(text):
-            entry = self._entries[match[0].lower()]
-            found[match[0].lower()] = Evidence(match[0].lower(), entry["means"], entry["levels"])
-        return list(found.values())
-
-
 class _Clinic:
     def __init__(self, knowledge: dict[str, Any]) -> None:
-        self.symptoms = _Terms(knowledge["symptom"])
-        self.conditions = _Terms(knowledge["condition"])
+        self.symptoms = Terms(knowledge["symptom"], knowledge["words"])
+        self.conditions = Terms(knowledge["condition"], knowledge["words"])
         self._bands: dict[str, list[_Band]] = {}
+        self._factors: dict[str, dict[str, float]] = {}
         for name, entry in knowledge["value"].items():
             bands = [
                 _Band(
@@ -95,16 +88,38 @@ class _Clinic:
             ]
             for alias in (name, *entry.get("aliases", ())):
                 self._bands[alias] = bands
+                self._factors[alias] = entry.get("convert", {})
+        longest_first = sorted((name for name in self._bands if len(name) > 1), key=len, reverse=True)
+        self._told = re.compile(
+            rf"\b(?P<name>{'|'.join(map(re.escape, longest_first))})\b{_TOLD_VALUE}", re.IGNORECASE
+        )
 
     def values(self, text: str) -> list[Evidence]:
+        """What the values of a "name value; name value" line say."""
+        return self._judged(measures(text))
+
+    def told_values(self, text: str) -> list[Evidence]:
+        """What values say that are told in sentences: "blood glucose was 480", "blood pressure of 85/50"."""
+        found = [(match["name"].lower(), float(match["value"]), match) for match in self._told.finditer(text)]
+        return self._judged([(name, value, match[0][len(name) :].strip()) for name, value, match in found])
+
+    def _judged(self, measured: list[tuple[str, float, str]]) -> list[Evidence]:
         found = []
-        for name, measured, written in measures(text):
-            value = (measured - 32) / 1.8 if name.startswith("temp") and measured > 60 else measured
+        for name, number, written in measured:
+            value = self._in_our_unit(name, number, written)
             for band in self._bands.get(name, ()):
                 if band.above < value < band.below:
                     found.append(Evidence(f"{name} {written} ({band.word})", band.means, band.levels))
                     break
         return found
+
+    def _in_our_unit(self, name: str, value: float, written: str) -> float:
+        if name.startswith("temp") and value > 60:
+            return (value - 32) / 1.8
+        unit = written.lower()
+        return next(
+            (value * factor for key, factor in self._factors.get(name, {}).items() if key in unit), value
+        )
 
 
 @functools.cache
@@ -120,15 +135,19 @@ def assess(case_text: str) -> Assessment:
     clinic = _clinic()
     told = _NEGATED.sub(" ", f"{case.complaint}. {case.notes}")
     background = _NEGATED.sub(" ", case.history)
-    conditions = clinic.conditions.find(f"{told}. {background}")
+    conditions = _evidence(clinic.conditions.find(f"{told}. {background}"))
     # "panic attacks" told now is a symptom; the same words under History are not, but "anxiety disorder" is
     # both.
     named = " ".join(item.text for item in conditions)
-    symptoms = [item for item in clinic.symptoms.find(told) if item.text not in named]
-    values = [*clinic.values(case.vital_signs), *clinic.values(case.labs)]
+    symptoms = [item for item in _evidence(clinic.symptoms.find(told)) if item.text not in named]
+    values = [*clinic.values(case.vital_signs), *clinic.values(case.labs), *clinic.told_values(told)]
     evidence = (*symptoms, *sorted(values, key=lambda item: -item.level), *conditions)
     levels = _levels(evidence)
     return Assessment(case, evidence, levels, _complexity(levels))
+
+
+def _evidence(found: list[tuple[str, Mapping[str, Any]]]) -> list[Evidence]:
+    return [Evidence(text, entry["means"], entry["levels"]) for text, entry in found]
 
 
 def _levels(evidence: tuple[Evidence, ...]) -> dict[str, int]:

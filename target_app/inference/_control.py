@@ -18,7 +18,7 @@ _KEYS = ("speed_factor", "faults", "rate_limits")
 
 
 class Control:
-    """The settings now in force. Setting faults starts their draws again; setting limits fills the buckets."""
+    """The settings in force. Setting faults starts their draws again; setting limits fills the buckets."""
 
     def __init__(
         self, models: list[str], seed: int, speed_factor: float, faults: Sequence[str], rate_limits: str

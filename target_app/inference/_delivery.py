@@ -32,7 +32,7 @@ class ClientGoneError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Exchange:
-    """The two ends of one HTTP request, and a way to close its connection, which a plain ASGI server lacks."""
+    """The two ends of one HTTP request, and what closes its connection, if the server lends that."""
 
     receive: Receive
     send: Send

@@ -138,7 +138,8 @@ def rate_limited(
     allowed, used, requested = figures
     message = (
         f"Rate limit reached for model `{model}` in organization `{ORGANISATION}` service tier `{tier}` on "
-        f"{words}: Limit {allowed}, Used {used}, Requested {requested}. Please try again in {wait}. {_UPGRADE}"
+        f"{words}: Limit {allowed}, Used {used}, Requested {requested}. "
+        f"Please try again in {wait}. {_UPGRADE}"
     )
     return WireError(429, message, "rate_limit_exceeded", kind, headers=retry_after(retry_after_s))
 

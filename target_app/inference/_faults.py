@@ -71,20 +71,17 @@ class Fault:
 
     def error(self, model: str, tier: str, tokens: int) -> WireError:
         """What a status fault answers with. `tokens` are those that the request asks for."""
-        match self.status:
-            case 400:
-                return _bad_request(self.code, model)
-            case 401:
-                return _errors.unauthorised()
-            case 404:
-                return _errors.model_not_found(model)
-            case 413:
-                return _errors.request_too_large(model, tier, max(1, tokens - 1), tokens)
-            case 429:
-                wait_s = 2 if self.retry_after_s is None else self.retry_after_s
-                return _limited(model, tier, self.limit, wait_s, tokens)
-            case 498:
-                return _errors.flex_capacity()
+        wait_s = 2 if self.retry_after_s is None else self.retry_after_s
+        makers: dict[int, Callable[[], WireError]] = {
+            400: lambda: _bad_request(self.code, model),
+            401: _errors.unauthorised,
+            404: lambda: _errors.model_not_found(model),
+            413: lambda: _errors.request_too_large(model, tier, max(1, tokens - 1), tokens),
+            429: lambda: _limited(model, tier, self.limit, wait_s, tokens),
+            498: _errors.flex_capacity,
+        }
+        if self.status in makers:
+            return makers[self.status]()
         return _errors.server_error(self.status, model, self.retry_after_s)
 
 

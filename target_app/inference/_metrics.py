@@ -33,13 +33,13 @@ class Metrics(Collector):
 
     def __init__(self, slots: Mapping[str, Slots]) -> None:
         self._slots = slots
-        self._requests: Counter[tuple[str, str]] = Counter()
-        self._tokens: Counter[tuple[str, str]] = Counter(
+        self._requests: Counter[tuple[str, ...]] = Counter()
+        self._tokens: Counter[tuple[str, ...]] = Counter(
             dict.fromkeys(itertools.product(slots, ("prompt", "completion", "reasoning")), 0)
         )
-        self._retries: Counter[tuple[str]] = Counter({(model,): 0 for model in slots})
-        self._limited: Counter[tuple[str, str]] = Counter()
-        self._faults: Counter[tuple[str, str]] = Counter()
+        self._retries: Counter[tuple[str, ...]] = Counter({(model,): 0 for model in slots})
+        self._limited: Counter[tuple[str, ...]] = Counter()
+        self._faults: Counter[tuple[str, ...]] = Counter()
         self._queued = {model: [0] * (len(QUEUE_BUCKETS_S) + 1) for model in slots}
         self._queued_s = dict.fromkeys(slots, 0.0)
         self._registry = CollectorRegistry()
@@ -47,7 +47,7 @@ class Metrics(Collector):
         prometheus.ProcessCollector(registry=self._registry)
 
     def count_request(self, model: str, status: str, *, retry: bool) -> None:
-        """Count one request by its HTTP status, or `cut` or `disconnected` where the answer was not complete."""
+        """Count one request by its HTTP status, or `cut` or `disconnected` for an incomplete answer."""
         name = model if model in self._slots else "unknown"
         self._requests[name, status] += 1
         if retry:

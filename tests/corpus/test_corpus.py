@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+from collections import Counter
 from typing import Any
 
 import jsonschema
@@ -139,8 +140,15 @@ def test_no_case_holds_personal_data(row: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("category", ["simple", "moderate", "complex"])
-def test_each_category_has_enough_cases(category: str) -> None:
-    assert sum(row["category"] == category for row in ROWS) >= 22
+def test_each_category_has_forty_cases(category: str) -> None:
+    assert sum(row["category"] == category for row in ROWS) == 40
+
+
+def test_at_most_three_cases_share_complaint_and_specialists() -> None:
+    kinds = Counter(
+        (row["request"]["chief_complaint"].lower(), *sorted(row["required_specialists"])) for row in ROWS
+    )
+    assert max(kinds.values()) <= 3
 
 
 def test_no_two_cases_are_alike() -> None:

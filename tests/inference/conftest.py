@@ -1,6 +1,7 @@
 """The simulator for its tests: called in this process, or as a real server on a free port."""
 
 import asyncio
+import contextlib
 import dataclasses
 import socket
 import threading
@@ -12,7 +13,7 @@ import httpx
 import pytest
 import uvicorn
 
-from target_app.inference import InferenceApp, Profile, load_profile
+from target_app.inference import InferenceApp, Profile, load_profile, server_config
 from tests.inference.contract import Call, Course, corpus, follow
 
 Exchange = Callable[[InferenceApp, list[dict[str, Any]]], list[dict[str, Any]]]
@@ -79,13 +80,10 @@ def courses(roomy: Profile) -> dict[str, Course]:
     return asyncio.run(all_cases())
 
 
-@pytest.fixture(scope="session")
-def server(reference: Profile) -> Iterator[str]:
-    """URL of a real server without delays."""
-    config = uvicorn.Config(
-        InferenceApp(reference, speed_factor=0), lifespan="off", log_level="error", ws="none", loop="asyncio"
-    )
-    instance = uvicorn.Server(config)
+@contextlib.contextmanager
+def serving(app: InferenceApp) -> Iterator[str]:
+    """URL of a real server of the application, in a thread of this process."""
+    instance = uvicorn.Server(server_config(app, loop="asyncio"))
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=instance.run, kwargs={"sockets": [sock]}, daemon=True)
@@ -97,6 +95,13 @@ def server(reference: Profile) -> Iterator[str]:
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"
         instance.should_exit = True
         thread.join(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def server(reference: Profile) -> Iterator[str]:
+    """URL of a real server without delays."""
+    with serving(InferenceApp(reference, speed_factor=0)) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Sampled latency: distributions, scaling, and its tie to request and seed. No clock is involved."""
+"""Sampled latency: distributions, scaling, and its tie to seed and arrival. No clock is involved."""
 
 import dataclasses
 import random
@@ -62,21 +62,30 @@ def times(completion: dict[str, Any]) -> tuple[float, ...]:
     return used["queue_time"], used["prompt_time"], used["completion_time"]
 
 
-def test_same_request_same_answer_and_latency(roomy: Profile, exchange: Exchange) -> None:
-    wanted = body("triage", CASE)
+def test_answers_follow_from_the_request_and_latencies_from_the_arrival(
+    roomy: Profile, exchange: Exchange
+) -> None:
+    wanted, other = body("triage", CASE), body("cardiology", CASE)
     first, second = exchange(InferenceApp(roomy, seed=5), [wanted, wanted])
-    (other_process,) = exchange(InferenceApp(roomy, seed=5), [wanted])
-    assert first["choices"] == second["choices"] == other_process["choices"]
-    assert times(first) == times(second) == times(other_process)
-
-
-def test_another_seed_or_request_has_another_latency(roomy: Profile, exchange: Exchange) -> None:
-    wanted = body("triage", CASE)
-    changed = body("triage", CASE + "\nNotes: seen twice")
-    seeded = {**wanted, "seed": 4}
-    first, second, third = exchange(InferenceApp(roomy, seed=5), [wanted, changed, seeded])
+    again, third = exchange(InferenceApp(roomy, seed=5), [wanted, other])
     (other_seed,) = exchange(InferenceApp(roomy, seed=6), [wanted])
-    assert len({times(one) for one in (first, second, third, other_seed)}) == 4
+    assert first["choices"] == second["choices"] == again["choices"] != third["choices"]
+    assert times(first) == times(again)
+    assert len({times(one) for one in (first, second, other_seed)}) == 3
+    # The same place in line has the same luck, whatever was asked before it.
+    speeds = [one["usage"]["prompt_time"] / one["usage"]["prompt_tokens"] for one in (second, third)]
+    models = [roomy.models[LARGE], roomy.models[SMALL]]
+    luck = [speed * model.prefill_tokens_per_s for speed, model in zip(speeds, models, strict=True)]
+    assert luck[0] == pytest.approx(luck[1], abs=1e-4)
+
+
+def test_repeated_requests_are_independent_samples(roomy: Profile, exchange: Exchange) -> None:
+    """200 times the same request: the queue keeps the profile's median, and neighbours do not correlate."""
+    model = roomy.models[SMALL]
+    done = exchange(InferenceApp(roomy, speed_factor=0.01), [body("cardiology", CASE)] * 200)
+    queue_ms = [100 * 1000 * one["usage"]["queue_time"] for one in done]
+    assert statistics.median(queue_ms) == pytest.approx(model.queue_median_ms, rel=0.3)
+    assert abs(statistics.correlation(queue_ms[:-1], queue_ms[1:])) < 0.25
 
 
 def test_the_seed_never_changes_the_judgement(roomy: Profile, exchange: Exchange) -> None:

@@ -23,12 +23,29 @@ MODEL: dict[str, Any] = {
 
 def test_public_surface() -> None:
     assert target_app.inference.__all__ == [
+        "FaultError",
         "InferenceApp",
+        "LimitsError",
         "ModelProfile",
         "Profile",
         "ProfileError",
         "load_profile",
         "parse_profile",
+        "server_config",
+    ]
+
+
+@pytest.mark.parametrize("name", ["reference", "groq-2026"])
+def test_shipped_profiles_serve_current_and_original_models(name: str) -> None:
+    assert list(load_profile(name).models) == [
+        "openai/gpt-oss-120b",
+        "openai/gpt-oss-20b",
+        "qwen/qwen3.8-27b",
+        "llama-3.3-70b-versatile",
+        "llama-3.1-8b-instant",
+        "llama3-8b-8192",
+        "llama3-70b-8192",
+        "mixtral-8x7b-32768",
     ]
 
 

@@ -211,6 +211,8 @@ def test_service_pages(http: httpx.Client) -> None:
         "profile": "reference",
         "seed": 0,
         "speed_factor": 0,
+        "faults": [],
+        "rate_limits": "off",
     }
 
 
