@@ -5,6 +5,7 @@ scenario's load (its shape reads that). Every mistake is a `ConfigError` of one 
 file, the dotted place and, for a mistyped name, the nearest known one.
 """
 
+import base64
 import difflib
 import graphlib
 import os
@@ -14,6 +15,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -27,6 +29,8 @@ DEFAULT_RUNS_DIR = "benchmarks/results"
 DEFAULT_SEED = 20261124
 
 T = TypeVar("T")
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 
 #: `{port}` is the service's own port, `{NAME.port}` that of the service NAME.
 _PLACEHOLDER = re.compile(r"\{(?:(?P<service>[A-Za-z0-9_-]+)\.)?port\}")
@@ -168,6 +172,30 @@ class Config(_Table):
     @property
     def _label(self) -> str:
         return str(self.source or CONFIG_NAME)
+
+
+def split_credentials(url: str) -> tuple[str, str | None]:
+    """An address without the user and password in it, and those two as an Authorization header.
+
+    >>> split_credentials("https://ada:pa%24s@chat.example/v1")
+    ('https://chat.example/v1', 'Basic YWRhOnBhJHM=')
+    """
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    credentials, at, host = authority.rpartition("@")
+    if not separator or not at:
+        return url, None
+    encoded = base64.b64encode(unquote(credentials).encode()).decode()
+    return f"{scheme}://{host}{slash}{path}", f"Basic {encoded}"
+
+
+def hide_credentials(text: str) -> str:
+    """Text that will be printed or kept, with the user and password of every address left out.
+
+    >>> hide_credentials("https://ada:secret@chat.example/v1")
+    'https://***@chat.example/v1'
+    """
+    return _CREDENTIALS.sub("***@", text)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """What sends requests and records them: the user class, the request log, the generator's health."""
 
+from harness.engine._access import Access, access_to_service
 from harness.engine._cases import Case, CaseDeck, Corpus, case_stream, load_corpus
 from harness.engine._health import HealthMonitor
 from harness.engine._listener import record_event
@@ -9,6 +10,7 @@ from harness.engine._server_timing import Span, parse_server_timing
 from harness.engine._user import ServiceUser, recorder
 
 __all__ = [
+    "Access",
     "Answer",
     "Case",
     "CaseDeck",
@@ -22,6 +24,7 @@ __all__ = [
     "ServiceUser",
     "Shipment",
     "Span",
+    "access_to_service",
     "case_stream",
     "classify",
     "load_corpus",

@@ -13,12 +13,13 @@ a failure, in Locust's statistics as in ours.
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gevent import GreenletExit
 from locust.contrib.fasthttp import FastHttpSession, FastHttpUser
 
+from harness.engine._access import Access, access_of, secret, ssl_context_factory
 from harness.engine._listener import CONTEXT_KEY, Pending
 from harness.engine._outcome import Answer
 from harness.engine._recorder import Recorder, Request, now_us
@@ -33,6 +34,8 @@ recorder = Recorder()
 
 class RecordedSession(FastHttpSession):
     """Locust's fast client, which also knows what is in flight and checks every answer."""
+
+    access: Access
 
     def request(  # type: ignore[override]  # keyword arguments of Locust's own pass through unchanged
         self,
@@ -52,6 +55,7 @@ class RecordedSession(FastHttpSession):
         `Answer`. With `catch_response=True` the caller judges the response instead, as in Locust.
         """
         body = _as_bytes(options)
+        self._add_own_headers(url, options)
         pending = Pending(
             Request(
                 method=method,
@@ -90,6 +94,19 @@ class RecordedSession(FastHttpSession):
                     judged.failure(pending.answer.reason)
         return response
 
+    def _add_own_headers(self, url: str, options: dict[str, Any]) -> None:
+        """The user class's headers, for its own host alone; those of the request itself win."""
+        own = self.access.headers
+        if not own:
+            return
+        absolute = url.lower().startswith(("http://", "https://"))
+        if absolute and not f"{url}/".startswith(f"{self.base_url}/"):
+            return
+        given = dict(options.get("headers") or {})
+        names = {name.lower() for name in given}
+        unsaid = {name: text for name, text in own.items() if name.lower() not in names}
+        options["headers"] = {**unsaid, **given}
+
     def get(self, url: str, **options: Any) -> Any:
         return self.request("GET", url, **options)
 
@@ -107,16 +124,41 @@ class RecordedSession(FastHttpSession):
 
 
 class ServiceUser(FastHttpUser):
-    """A closed-loop user of an HTTP service: sends, waits for the answer, thinks, sends again."""
+    """A closed-loop user of an HTTP service: sends, waits for the answer, thinks, sends again.
+
+    Attributes to set in a class of your own, beside Locust's:
+
+    - `headers`: sent with every request to `host`; `"Bearer ${CHAT_TOKEN}"` takes the token from
+      the environment.
+    - `secrets`: further environment variables, which tasks read with `self.secret("CHAT_PASSWORD")`.
+    - `ca_file`, `client_cert`, `client_key`: PEM files for TLS, their names too with `${VARIABLE}`.
+    - `insecure = True` trusts any certificate. Locust's own default is True, this class's is False.
+
+    A variable or a file that is missing ends the process before any load, with one line.
+    """
 
     abstract = True
     client: RecordedSession
+    insecure = False
+    headers: Mapping[str, str] = {}
+    secrets: Sequence[str] = ()
+    ca_file: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
 
     def __init__(self, environment: Any) -> None:
+        access = access_of(type(self))
+        if self.ssl_context_factory is None:
+            self.ssl_context_factory = ssl_context_factory(access.tls)
         super().__init__(environment)
-        # RecordedSession adds behaviour and no state; building a second client would cost another
-        # TLS context per user.
+        # RecordedSession adds behaviour and one attribute; building a second client would cost
+        # another connection pool per user.
         self.client.__class__ = RecordedSession
+        self.client.access = access
+
+    def secret(self, name: str) -> str:
+        """The value of an environment variable, for a body or a parameter. Raises UserError."""
+        return secret(name, type(self).__name__)
 
 
 def _as_bytes(options: dict[str, Any]) -> bytes | None:

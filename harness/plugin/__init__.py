@@ -16,7 +16,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from locust.web import WebUI
 
-from harness.engine import record_event, recorder
+from harness.engine import access_to_service, record_event, recorder
 from harness.errors import HarnessError
 from harness.plugin._coordinator import Coordinator
 from harness.plugin._generator import WorkerSide
@@ -50,9 +50,22 @@ def _dismiss_workers() -> None:
         child.terminate()
 
 
+def _check_own_access(environment: Environment, runner: WorkerRunner) -> None:
+    """A worker of another machine has variables and files of its own; a forked one, its master's."""
+    if getattr(environment.parsed_options, "processes", None):
+        return
+    try:
+        access_to_service(environment.user_classes)
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr, flush=True)
+        runner.quit()
+        sys.exit(error.exit_code)
+
+
 def _on_init(environment: Environment, runner: Any, web_ui: WebUI | None = None, **_: Any) -> None:
     """Take the side that this process plays. A mistake found here ends it before any load."""
     if isinstance(runner, WorkerRunner):
+        _check_own_access(environment, runner)
         WorkerSide(environment, runner)
         return
     if not isinstance(runner, MasterRunner | LocalRunner):
@@ -64,7 +77,7 @@ def _on_init(environment: Environment, runner: Any, web_ui: WebUI | None = None,
         if environment.parsed_options is not None and environment.parsed_options.headless:
             url = host_of(environment)
             if url and settings.check_target:
-                ask_target(url)
+                ask_target(url, access_to_service(environment.user_classes))
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr, flush=True)
         _dismiss_workers()

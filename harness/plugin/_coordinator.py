@@ -21,12 +21,12 @@ from gevent.lock import RLock
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_MISSING, LocalRunner, MasterRunner
 
-from harness.engine import RunTicket, now_us, recorder
+from harness.engine import RunTicket, access_to_service, now_us, recorder
 from harness.errors import PRECEDENCE, ExitCode, HarnessError
 from harness.monitoring import ProgressPrinter
 from harness.plugin._generator import BEGIN, DRAIN, FINAL, Generator
 from harness.plugin._run import ActiveRun
-from harness.plugin._settings import Settings, ask_target, host_of, resolve_settings
+from harness.plugin._settings import Settings, ask_target, host_of, public_url, resolve_settings
 from harness.runs import Manifest, TargetRecord, open_run
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Coordinator:
         self._hurry = False
         self._interrupted = False
         self._planned_users = 0
+        self._began = False
         self._target = TargetRecord()
         self.finished: list[tuple[Manifest, Judged]] = []
         self._generator = Generator(environment, runner) if isinstance(runner, LocalRunner) else None
@@ -117,6 +118,23 @@ class Coordinator:
     def _on_quit(self) -> None:
         self.finish(self._reason())
         self._quit()
+        if self._gave_up_waiting():
+            options: Any = self.environment.parsed_options
+            print(
+                f"harness: no run began: {len(self._ready_clients())} of {options.expect_workers} workers came "
+                f"within {options.expect_workers_max_wait} s; start them with --worker --master-host ...",
+                file=sys.stderr,
+                flush=True,
+            )
+            sys.exit(ExitCode.USAGE)
+
+    def _gave_up_waiting(self) -> bool:
+        """Locust would exit with 1, which means a failed criterion here."""
+        options: Any = self.environment.parsed_options
+        waiting = self._headless and options.expect_workers_max_wait and not self._interrupted
+        return bool(
+            waiting and not self._began and len(self._ready_clients()) < options.expect_workers
+        ) and isinstance(self.runner, MasterRunner)
 
     def _await_ready(self, workers: list[str]) -> None:
         """Return when the workers that stopped can take part in the next test; at once without any.
@@ -165,7 +183,10 @@ class Coordinator:
         try:
             self.settings = resolve_settings(self.environment)
             url = host_of(self.environment)
-            self._target = ask_target(url) if url and self.settings.check_target else TargetRecord(url=url)
+            if url and self.settings.check_target:
+                self._target = ask_target(url, access_to_service(self.environment.user_classes))
+            else:
+                self._target = TargetRecord(url=public_url(url))
         except HarnessError as error:
             self._refuse(error)
             return False
@@ -189,6 +210,7 @@ class Coordinator:
             self._refuse(error)
             return
         self.active = run
+        self._began = True
         run.tracker.ramp(self._planned_users, now_us())
         if path_file := os.environ.get(RUN_PATH_VARIABLE):
             Path(path_file).write_text(f"{run.folder.path}\n", encoding="utf-8")

@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -21,7 +22,15 @@ from urllib.parse import urlsplit
 import psutil
 from locust.env import Environment
 
-from harness.config import DEFAULT_SEED, Config, ScenarioConfig, load_config
+from harness.config import (
+    DEFAULT_SEED,
+    Config,
+    ScenarioConfig,
+    hide_credentials,
+    load_config,
+    split_credentials,
+)
+from harness.engine import Access, access_to_service
 from harness.errors import ConfigError, TargetUnreachableError, UserError
 from harness.runs import HostRecord, ScenarioRecord, TargetRecord
 from harness.verdicts import parse_rule
@@ -50,6 +59,7 @@ def resolve_settings(environment: Environment) -> Settings:
     for rule_name, text in criteria.items():
         parse_rule(rule_name, text)
     _check_shape(environment)
+    access_to_service(environment.user_classes)
     runs_dir = config.runs_path(options.runs_dir or None)
     _check_writable(runs_dir)
     return Settings(
@@ -75,13 +85,29 @@ def host_of(environment: Environment) -> str:
     return next((host.rstrip("/") for host in hosts if host), "")
 
 
-def ask_target(url: str) -> TargetRecord:
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is an answer too; followed, it could carry secret headers to another host."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+def ask_target(url: str, access: Access | None = None) -> TargetRecord:
     """What the service says of itself at `GET /info`; any HTTP answer at all proves it alive.
 
-    Raises TargetUnreachableError when nothing answers.
+    `access` holds the headers and the TLS files that the load will use. Raises
+    TargetUnreachableError when nothing answers, and UserError for TLS files that are of no use.
     """
+    access = access or Access()
+    address, authorization = split_credentials(url)
+    headers = {**({"Authorization": authorization} if authorization else {}), **access.headers}
+    # No proxy, as the load itself uses none.
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({}), _NoRedirect()]
+    if address.startswith("https://"):
+        handlers.append(urllib.request.HTTPSHandler(context=access.tls.context()))
+    request = urllib.request.Request(f"{address}/info", headers=headers)  # noqa: S310 - http(s) alone
     try:
-        with urllib.request.urlopen(f"{url}/info", timeout=INFO_TIMEOUT_S) as response:  # noqa: S310
+        with urllib.request.build_opener(*handlers).open(request, timeout=INFO_TIMEOUT_S) as response:
             document = json.loads(response.read())
     except urllib.error.HTTPError:
         return TargetRecord(url=public_url(url))
@@ -89,12 +115,27 @@ def ask_target(url: str) -> TargetRecord:
         return TargetRecord(url=public_url(url))
     except OSError as error:
         reason = getattr(error, "reason", error)
+        if isinstance(error, ssl.SSLError) or isinstance(reason, ssl.SSLError):
+            raise TargetUnreachableError(
+                f"no TLS connection to {public_url(url)} ({_tls_reason(error, reason)}); set ca_file, or "
+                "client_cert and client_key, in the user class"
+            ) from error
         text = getattr(reason, "strerror", None) or str(reason)
         raise TargetUnreachableError(
             f"the service at {public_url(url)} does not answer ({text}); "
             "start it, or name another with --host"
         ) from error
     return _target_record(url, document)
+
+
+def _tls_reason(*errors: BaseException) -> str:
+    """OpenSSL's words without its file and line."""
+    for error in errors:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"certificate verify failed: {error.verify_message}"
+    reasons = (getattr(error, "reason", None) for error in errors)
+    words = next((reason for reason in reasons if isinstance(reason, str)), "handshake failed")
+    return words.lower().replace("_", " ")
 
 
 def public_url(url: str) -> str:
@@ -134,7 +175,8 @@ def git_commit() -> str:
 
 
 def command_line() -> list[str]:
-    return ["locust", *sys.argv[1:]]
+    """As typed, but for user and password in an address."""
+    return ["locust", *map(hide_credentials, sys.argv[1:])]
 
 
 def fingerprint_parts(

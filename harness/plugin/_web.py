@@ -14,6 +14,7 @@ from flask import Flask, Response, abort, jsonify, request, send_file
 from locust.env import Environment
 from locust.web import WebUI
 
+from harness.engine import access_to_service
 from harness.errors import HarnessError
 from harness.plugin._settings import ask_target, host_of
 from harness.runs import Manifest
@@ -72,7 +73,7 @@ class WebSide:
         if not host or options.skip_target_check:
             return None
         try:
-            ask_target(host.rstrip("/"))
+            ask_target(host.rstrip("/"), access_to_service(self._environment.user_classes))
         except HarnessError as error:
             logger.error("%s", error)
             return jsonify({"success": False, "message": str(error), "host": host})

@@ -1,0 +1,151 @@
+"""The web UI as a browser uses it: start, change, reset, stop, start again at once, Ctrl-C.
+
+Oracle: the service's own count. Each test of one Locust process has a clean folder of its own,
+and the folders' rows together are all that the service answered.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.plugin.conftest import ROOT, SHORT_RUNS, SUPPORT, Service, free_port
+
+
+@dataclass(slots=True)
+class Web:
+    url: str
+    runs_dir: Path
+    process: subprocess.Popen[str]
+
+    def post(self, path: str, headers: dict[str, str] | None = None, **form: Any) -> dict[str, Any]:
+        request = urllib.request.Request(
+            f"{self.url}{path}",
+            data=urllib.parse.urlencode(form).encode(),
+            headers=headers or {},
+            method="POST",
+        )
+        with urllib.request.urlopen(request, timeout=60) as response:
+            text = response.read()
+            return json.loads(text) if text.startswith(b"{") else {}
+
+    def get(self, path: str) -> tuple[dict[str, str], str]:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as response:
+            return dict(response.headers), response.read().decode()
+
+    def runs(self) -> list[Path]:
+        return sorted(self.runs_dir.glob("*-work_user-*"), key=lambda path: path.stat().st_ctime)
+
+
+@pytest.fixture(params=[(), ("--processes", "2")], ids=["local", "distributed"])
+def web(request: pytest.FixtureRequest, service: Service, tmp_path: Path) -> Iterator[Web]:
+    (tmp_path / "harness.toml").write_text(SHORT_RUNS)
+    port, master_port = free_port(), str(free_port())
+    command = [sys.executable, "-m", "locust", "-f", str(SUPPORT / "work_user.py"), "-H", service.url]
+    command += ["--web-host", "127.0.0.1", "--web-port", str(port), "--runs-dir", str(tmp_path / "runs")]
+    command += ["--master-bind-port", master_port, "--master-port", master_port, *request.param, "WorkUser"]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    web = Web(f"http://127.0.0.1:{port}", tmp_path / "runs", process)
+    deadline = time.monotonic() + 40
+    while True:
+        try:
+            _, text = web.get("/stats/requests")
+            if not request.param or json.loads(text)["worker_count"] == 2:
+                break
+        except OSError:
+            pass
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "the web UI did not come up"
+        time.sleep(0.1)
+    yield web
+    if process.poll() is None:
+        process.terminate()
+    with process:
+        process.wait(60)
+
+
+def _wait_until(holds: Any, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_tests_in_one_process_have_a_clean_folder_each(web: Web, service: Service) -> None:
+    assert web.post("/swarm", user_count=4, spawn_rate=4)["success"]
+    _wait_until(lambda: service.answered > 60)
+    web.post("/swarm", user_count=8, spawn_rate=8)  # more users, in the same test
+    before = service.answered
+    _wait_until(lambda: service.answered > before + 100)
+    web.post("/stop")
+    assert web.post("/swarm", user_count=4, spawn_rate=4)["success"]  # at once
+    before = service.answered
+    _wait_until(lambda: service.answered > before + 40)
+    web.post("/stats/reset")
+    before = service.answered
+    _wait_until(lambda: service.answered > before + 40)
+    web.post("/stop")
+
+    answered, runs = service.answered, web.runs()
+    assert len(runs) == 2
+    rows = [pd.read_parquet(run / "requests.parquet") for run in runs]
+    assert sum(len(table) for table in rows) == answered
+    assert all(set(table["outcome"]) == {"ok"} for table in rows)
+    first = json.loads((runs[0] / "manifest.json").read_text())
+    assert [p["users"] for p in first["phases"] if p["kind"] == "hold"] == [4, 8]
+    assert first["samples_missing"] == 0
+    stats = pd.read_csv(runs[0] / "locust_stats.csv")
+    assert stats.loc[stats["Name"] == "Aggregated", "Request Count"].iloc[0] == len(rows[0])
+
+    verdicts = json.loads(web.get("/stats/requests")[1])["extended_stats"][0]["data"]
+    assert [row["run"] for row in verdicts] == [run.name for run in reversed(runs)]
+    assert {row["folder"] for row in verdicts} == {str(run) for run in runs}
+    headers, report = web.get("/harness/report/latest")
+    assert headers["Content-Type"].startswith("text/html")
+    assert runs[1].name in report
+
+
+def test_ctrl_c_ends_a_running_test_with_its_report(web: Web, service: Service) -> None:
+    web.post("/swarm", user_count=4, spawn_rate=4)
+    _wait_until(lambda: service.answered > 60)
+    web.process.send_signal(signal.SIGINT)
+    output, _ = web.process.communicate(timeout=60)
+    assert web.process.returncode == 130, output
+    (run,) = web.runs()
+    assert len(pd.read_parquet(run / "requests.parquet")) == service.answered
+    assert f"Report: {run / 'report.html'}" in output
+
+
+def test_the_door_is_shut(web: Web, service: Service) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        web.post("/swarm", {"Origin": "http://evil.example"}, user_count=1, spawn_rate=1)
+    headers, _ = web.get("/stats/requests")
+    assert not [name for name in headers if name.startswith("Access-Control-")]
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        web.get("/harness/report/latest")
+
+    dead = f"http://127.0.0.1:{free_port()}"
+    answer = web.post("/swarm", user_count=1, spawn_rate=1, host=dead)
+    assert answer["success"] is False
+    assert f"the service at {dead} does not answer" in answer["message"]
+    assert service.answered == 0
+    assert web.runs() == []
