@@ -19,12 +19,13 @@ import gevent
 from gevent.event import Event
 from gevent.lock import RLock
 from locust.env import Environment
-from locust.runners import STATE_INIT, STATE_MISSING, LocalRunner, MasterRunner
+from locust.runners import LocalRunner, MasterRunner
 
 from harness.engine import RunTicket, access_to_service, now_us, recorder
 from harness.errors import PRECEDENCE, ExitCode, HarnessError
 from harness.monitoring import ProgressPrinter
-from harness.plugin._generator import BEGIN, DRAIN, FINAL, Generator
+from harness.plugin._crew import Crew, awaited
+from harness.plugin._generator import FINAL, Generator
 from harness.plugin._run import ActiveRun
 from harness.plugin._settings import Settings, ask_target, host_of, public_url, resolve_settings
 from harness.runs import Manifest, TargetRecord, open_run
@@ -43,6 +44,9 @@ FINAL_GRACE_S = 5.0
 #: How long a stop waits for the workers to be ready for the next test.
 READY_AGAIN_S = 10.0
 
+#: How long a test that begins waits for workers that have just arrived to say what they are.
+HELLO_S = 5.0
+
 
 class Coordinator:
     """One per Locust process that is not a worker; it sees one run after another."""
@@ -60,11 +64,13 @@ class Coordinator:
         self._lock = RLock()
         self._all_final = Event()
         self._hurry = False
+        self._ending = False
         self._interrupted = False
         self._planned_users = 0
         self._began = False
         self._target = TargetRecord()
         self.finished: list[tuple[Manifest, Judged]] = []
+        self._crew = Crew(environment, runner, self._on_joined)
         self._generator = Generator(environment, runner) if isinstance(runner, LocalRunner) else None
         self._start, self._stop, self._quit = runner.start, runner.stop, runner.quit
         self._attach()
@@ -84,7 +90,6 @@ class Coordinator:
         events.quit.add_listener(lambda **_: self._print_verdict())
         if isinstance(runner, MasterRunner):
             events.worker_report.add_listener(self._on_worker_report)
-            events.worker_connect.add_listener(self._on_worker_connect)
             runner.register_message(FINAL, self._on_final)
             runner.register_message("harness_clock", self._on_clock)
         signal.signal(signal.SIGINT, self._on_signal)
@@ -97,6 +102,8 @@ class Coordinator:
                 self._start_shape()
 
     def _on_start(self, user_count: int, *args: Any, **kwargs: Any) -> None:
+        if self._ending and gevent.getcurrent() in self.runner.greenlet:
+            return  # Locust spreads users anew when a worker joins; the drain needs that greenlet free
         with self._lock:  # a run that is ending ends first
             if self.active is None and not self._prepare():
                 return
@@ -107,11 +114,12 @@ class Coordinator:
 
     def _on_stop(self, *args: Any, **kwargs: Any) -> None:
         """Locust stops a run whose last worker is gone, but a headless master would sit on."""
-        workers = [client.id for client in self._live_clients()]
+        workers = self._crew.live()
         abandoned = self.active is not None and not self._generator and not workers
         self.finish(self._reason())
         self._stop(*args, **kwargs)
-        self._await_ready(workers)
+        if kwargs.get("send_stop_to_client", True):  # a master that quits never tells its workers to stop
+            self._crew.await_ready(workers, READY_AGAIN_S)
         if abandoned and self._headless:
             gevent.spawn(self._quit)
 
@@ -121,8 +129,8 @@ class Coordinator:
         if self._gave_up_waiting():
             options: Any = self.environment.parsed_options
             print(
-                f"harness: no run began: {len(self._ready_clients())} of {options.expect_workers} workers came "
-                f"within {options.expect_workers_max_wait} s; start them with --worker --master-host ...",
+                f"harness: no run began: {len(self._crew.ready())} of {options.expect_workers} workers "
+                f"came within {options.expect_workers_max_wait} s; start them with --worker",
                 file=sys.stderr,
                 flush=True,
             )
@@ -133,18 +141,8 @@ class Coordinator:
         options: Any = self.environment.parsed_options
         waiting = self._headless and options.expect_workers_max_wait and not self._interrupted
         return bool(
-            waiting and not self._began and len(self._ready_clients()) < options.expect_workers
+            waiting and not self._began and len(self._crew.ready()) < options.expect_workers
         ) and isinstance(self.runner, MasterRunner)
-
-    def _await_ready(self, workers: list[str]) -> None:
-        """Return when the workers that stopped can take part in the next test; at once without any.
-
-        Locust calls a test stopped a moment before its workers are back, and a test started in
-        that moment would run nothing.
-        """
-        with gevent.Timeout(READY_AGAIN_S, False):
-            while any(client_id not in self._ready_clients() for client_id in workers):
-                gevent.sleep(0.05)
 
     def _on_quitting(self) -> None:
         """Fired before Locust exits: a run that still lasts now was cut short by a signal."""
@@ -154,7 +152,7 @@ class Coordinator:
 
     def _on_signal(self, *_: Any) -> None:
         """The first Ctrl-C or SIGTERM ends the run in order; another, or one while it ends: do not wait."""
-        if self._interrupted or self._lock.locked():
+        if self._interrupted or self._ending:
             self._hurry = True
             self._all_final.set()
             return
@@ -167,7 +165,7 @@ class Coordinator:
             return "interrupted"
         if self.runner.shape_greenlet is not None and gevent.getcurrent() is self.runner.shape_greenlet:
             return "the shape ended"
-        if not self._generator and not self._live_clients():
+        if not self._generator and not self._crew.live():
             return "the last worker was lost"
         options: Any = self.environment.parsed_options
         return "the run time was reached" if self._headless and options.run_time else "stopped"
@@ -220,25 +218,11 @@ class Coordinator:
             self._generator.begin(RunTicket(run.token, self.settings.seed))
             self._helpers = [gevent.spawn(self._ship_local)]
         elif isinstance(self.runner, MasterRunner):
-            for position, client in enumerate(self._live_clients()):
-                self._send_ticket(client.id, position)
+            for position, client_id in enumerate(self._crew.await_hellos(HELLO_S)):
+                self._crew.send_ticket(client_id, position, run, self.settings.seed)
             self._helpers = [gevent.spawn(self._watch_workers)]
         self._helpers.append(gevent.spawn(run.show_progress, self._printer, self._planned_s))
         run.note_progress()
-
-    def _send_ticket(self, client_id: str, position: int) -> None:
-        run, runner = self._run(), self.runner
-        assert isinstance(runner, MasterRunner)  # noqa: S101 - only a master has clients
-        index = runner.get_worker_index(client_id)
-        run.intake.expect(client_id, index)
-        ticket = {
-            "token": run.token,
-            "seed": self.settings.seed,
-            "worker": index,
-            "position": position,
-            "workers": max(len(self._live_clients()), position + 1),
-        }
-        runner.send_message(BEGIN, {**ticket, "sent_us": now_us()}, client_id)
 
     def _planned_s(self) -> float | None:
         shape = self.environment.shape_class
@@ -253,10 +237,11 @@ class Coordinator:
         if self.active is not None:
             self.active.tracker.hold(user_count, now_us())
 
-    def _on_worker_connect(self, client_id: str, **_: Any) -> None:
+    def _on_joined(self, client_id: str) -> None:
         """A worker that joins a run gets a stream of its own, after those already dealt."""
-        if self.active is not None and not self._lock.locked():
-            self._send_ticket(client_id, len(self.active.intake.workers))
+        run = self.active
+        if run is not None and not self._ending and client_id not in run.intake.workers:
+            self._crew.send_ticket(client_id, len(run.intake.workers), run, self.settings.seed)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         shipment = data.get("harness")
@@ -280,25 +265,9 @@ class Coordinator:
         self._run().intake.take(LOCAL, document, now_us())
 
     def _watch_workers(self) -> None:
-        """A worker whose heartbeat stops has taken its share of the load and its last rows with it."""
         while True:
             gevent.sleep(1)
-            self._note_lost_workers()
-
-    def _note_lost_workers(self) -> None:
-        live = {client.id for client in self._live_clients()}
-        for client_id, worker in self._run().intake.workers.items():
-            if client_id not in live and not worker.finished and not worker.lost:
-                worker.lost = True
-                logger.warning("Worker %s (index %d) is lost", client_id, worker.index)
-
-    def _live_clients(self) -> list[Any]:
-        if not isinstance(self.runner, MasterRunner):
-            return []
-        return [client for client in self.runner.clients.all if client.state != STATE_MISSING]
-
-    def _ready_clients(self) -> set[str]:
-        return {client.id for client in self._live_clients() if client.state == STATE_INIT}
+            self._crew.note_lost(self._run())
 
     # --- ending ----------------------------------------------------------------------------
 
@@ -308,6 +277,7 @@ class Coordinator:
             run = self.active
             if run is None:
                 return
+            self._ending = True
             try:
                 self._drain(run)
                 gevent.killall(self._helpers)
@@ -322,6 +292,7 @@ class Coordinator:
                 self._worsen_exit_code(ExitCode.BUG)
             finally:
                 self.active = None
+                self._ending = False
 
     def _drain(self, run: ActiveRun) -> None:
         run.tracker.drain(now_us())
@@ -332,26 +303,23 @@ class Coordinator:
             run.intake.finish(LOCAL, recorder.next_sequence)
             recorder.close()
             return
-        self._note_lost_workers()
-        if not self._awaited(run):
+        self._crew.note_lost(run)
+        if not awaited(run):
             return
-        self.runner.send_message(DRAIN, {"token": run.token, "deadline_s": deadline_s})
+        self._crew.tell_to_drain(run, deadline_s)
         with gevent.Timeout(deadline_s + FINAL_GRACE_S, False):
-            while self._awaited(run) and not self._hurry:
+            while awaited(run) and not self._hurry:
                 self._all_final.wait(timeout=1)
-                self._note_lost_workers()
-        for worker in self._awaited(run):
+                self._crew.note_lost(run)
+        for worker in awaited(run):
             worker.lost = True
             logger.warning("Worker %s (index %d) did not end in time", worker.id, worker.index)
-
-    def _awaited(self, run: ActiveRun) -> list[Any]:
-        return [worker for worker in run.intake.workers.values() if not worker.finished and not worker.lost]
 
     def _on_final(self, msg: Any, **_: Any) -> None:
         run = self.active
         if run is not None and msg.data["token"] == run.token:
             run.intake.finish(msg.node_id, msg.data["next_sequence"])
-            if not self._awaited(run):
+            if not awaited(run):
                 self._all_final.set()
 
     def _judge(self, run: ActiveRun) -> None:

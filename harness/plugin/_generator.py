@@ -7,38 +7,53 @@ no new work, what is in flight may end until a deadline, the rest is marked inco
 import logging
 import os
 import signal
+import sys
+import weakref
 from typing import Any
 
 import gevent
-from locust import TaskSet
+from gevent.event import Event
+from locust import TaskSet, User
 from locust.env import Environment
 from locust.exception import StopUser
-from locust.runners import LocalRunner, WorkerRunner
+from locust.runners import LocalRunner, Runner, WorkerRunner
 
 from harness.engine import HealthMonitor, RunTicket, now_us, recorder
+from harness.errors import ExitCode
+from harness.plugin._settings import build_of
 
 logger = logging.getLogger(__name__)
 
 BEGIN, DRAIN, FINAL = "harness_begin", "harness_drain", "harness_final"
+HELLO, REFUSED = "harness_hello", "harness_refused"
 
 #: How long a worker that got a Ctrl-C waits for its master to tell it to drain.
 ORPHAN_GRACE_S = 5.0
 
+#: How long a worker that is asked for users waits for the ticket of the run they belong to.
+TICKET_S = 10.0
 
-def _start_nothing_while_draining(taskset: type[TaskSet]) -> None:
-    """Make users stop instead of starting a task once the drain has begun.
+
+def stop_users_between_tasks() -> None:
+    """Make a user that is to stop end before its next task, never inside one.
 
     Locust kills a user that waits; one whose wait is just over may be sending by the time the kill
     reaches it, and that request would be lost although the service answers it.
     """
-    execute = taskset.execute_next_task
+    stop, execute = User.stop, TaskSet.execute_next_task
+    leaving: weakref.WeakSet[User] = weakref.WeakSet()
 
-    def gated(self: TaskSet) -> None:
-        if recorder.draining:
+    def stop_noted(self: User, force: bool = False) -> bool:
+        leaving.add(self)
+        return bool(stop(self, force))
+
+    def execute_unless_leaving(self: TaskSet) -> None:
+        if recorder.draining or self.user in leaving:
             raise StopUser
         execute(self)
 
-    taskset.execute_next_task = gated  # type: ignore[method-assign]
+    User.stop = stop_noted  # type: ignore[method-assign]
+    TaskSet.execute_next_task = execute_unless_leaving  # type: ignore[method-assign]
 
 
 class Generator:
@@ -48,13 +63,16 @@ class Generator:
         self.environment = environment
         self.runner = runner
         self._health: HealthMonitor | None = None
-        self._spawn_users = runner.spawn_users
+        self._spawn_users = Runner.spawn_users.__get__(runner)
+        self._begun = Event()
+        self._stop_users = runner.stop_users
         runner.spawn_users = self._spawn_unless_draining  # type: ignore[method-assign]
-        _start_nothing_while_draining(TaskSet)
+        runner.stop_users = self._stop_when_done  # type: ignore[method-assign]
 
     def begin(self, ticket: RunTicket) -> None:
         """Start to record for the run of this ticket."""
         recorder.begin(ticket)
+        self._begun.set()
         if self._health is not None:
             self._health.stop()
         self._health = HealthMonitor(recorder, lambda: self.runner.user_count)
@@ -62,17 +80,24 @@ class Generator:
     def drain(self, deadline_s: float) -> None:
         """Let the users end what they are doing, for at most `deadline_s` seconds."""
         recorder.draining = True
-        # Locust stops users gracefully only with its stop timeout set; on a worker, a timeout that
-        # stayed set would make it sleep as long before it is ready for the next test.
-        before, self.environment.stop_timeout = self.environment.stop_timeout, deadline_s
-        try:
-            self.runner.stop_users(self.runner.user_classes_count)
-        finally:
-            self.environment.stop_timeout = before
+        self._stop_when_done(self.runner.user_classes_count, deadline_s)
         recorder.abandon_all()
         if self._health is not None:
             self._health.stop()
             self._health = None
+
+    def _stop_when_done(
+        self, user_classes_stop_count: dict[str, int], deadline_s: float | None = None
+    ) -> None:
+        """Stop users as Locust does with a stop timeout: in a ramp-down, too, requests are let end."""
+        options: Any = self.environment.parsed_options
+        # On a worker, a timeout that stayed set would make it sleep as long before the next test.
+        before = self.environment.stop_timeout
+        self.environment.stop_timeout = options.drain_deadline_s if deadline_s is None else deadline_s
+        try:
+            self._stop_users(user_classes_stop_count)
+        finally:
+            self.environment.stop_timeout = before
 
     def _spawn_unless_draining(self, user_classes_spawn_count: dict[str, int], wait: bool = False) -> Any:
         """A ramp that was under way must not add users to a run that is ending.
@@ -82,11 +107,28 @@ class Generator:
         """
         if recorder.draining:
             return []
-        if not recorder.active:
+        if not self._begun.wait(TICKET_S):
             logger.error("the master that asks for users is not one of this harness's: quitting")
             gevent.spawn(self.runner.quit)
             return []
         return self._spawn_users(user_classes_spawn_count, wait)
+
+
+_attached = Event()
+
+
+def spawn_only_once_attached() -> None:
+    """Make workers wait with their first users until the plugin is in place.
+
+    A worker that joins a test is asked for users the moment it connects, which is before Locust's
+    `init`: those users would not be recorded.
+    """
+
+    def once_attached(self: WorkerRunner, *args: Any, **kwargs: Any) -> Any:
+        _attached.wait()
+        return self.spawn_users(*args, **kwargs)  # by now the instance's own, see Generator
+
+    WorkerRunner.spawn_users = once_attached  # type: ignore[method-assign,assignment]  # as it is called
 
 
 class WorkerSide:
@@ -98,11 +140,20 @@ class WorkerSide:
         self.generator = Generator(environment, runner)
         runner.register_message(BEGIN, self._on_begin)
         runner.register_message(DRAIN, self._on_drain, concurrent=True)
+        runner.register_message(REFUSED, self._on_refused)
+        runner.send_message(HELLO, build_of(environment))
         environment.events.report_to_master.add_listener(self._on_report)
         self._interrupted = False
         signal.signal(signal.SIGINT, self._on_sigint)
+        _attached.set()
         if getattr(environment.parsed_options, "processes", None):
             gevent.spawn(self._leave_with_parent, os.getppid())
+
+    def _on_refused(self, msg: Any, **_: Any) -> None:
+        """This worker would measure something else than its master: leave, and say why."""
+        print(f"harness: {msg.data['reason']}", file=sys.stderr, flush=True)
+        self.environment.process_exit_code = int(ExitCode.USAGE)
+        gevent.spawn(self.runner.quit)
 
     def _on_begin(self, msg: Any, **_: Any) -> None:
         data = dict(msg.data)

@@ -4,6 +4,7 @@ Everything a run needs to know before it begins is settled here, and every mista
 here, before any load is sent.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -165,6 +166,19 @@ def versions() -> dict[str, str]:
     return found
 
 
+def build_of(environment: Environment) -> dict[str, str]:
+    """What master and workers must share: the harness, the locustfiles' text, the cases they draw."""
+    digest = sha256()
+    for path in sorted(environment.parsed_locustfiles or [], key=lambda path: Path(path).name):
+        with contextlib.suppress(OSError):
+            digest.update(Path(path).read_bytes())
+    return {
+        "harness": importlib.metadata.version("agent-load-harness"),
+        "locustfiles": digest.hexdigest()[:12],
+        "cases": _cases_of(environment),
+    }
+
+
 def git_commit() -> str:
     """The commit of the folder Locust runs in, with `+changes` when it is not clean."""
     try:
@@ -183,15 +197,10 @@ def fingerprint_parts(
     environment: Environment, scenario: ScenarioRecord, target: TargetRecord
 ) -> dict[str, str]:
     """What two runs must share to be comparable."""
-    corpora = {
-        corpus.digest
-        for user_class in environment.user_classes
-        if (corpus := getattr(user_class, "corpus", None)) is not None
-    }
     host = host_record()
     return {
         "scenario": scenario.name,
-        "cases": ",".join(sorted(corpora)) or "none",
+        "cases": _cases_of(environment),
         "shape": json.dumps(scenario.load, sort_keys=True),
         "models": json.dumps(target.models, sort_keys=True),
         "prompts": target.prompts_hash,
@@ -203,6 +212,15 @@ def fingerprint_parts(
 
 def fingerprint(parts: dict[str, str]) -> str:
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _cases_of(environment: Environment) -> str:
+    corpora = {
+        corpus.digest
+        for user_class in environment.user_classes
+        if (corpus := getattr(user_class, "corpus", None)) is not None
+    }
+    return ",".join(sorted(corpora)) or "none"
 
 
 def _stem(locustfile: str) -> str:

@@ -152,7 +152,8 @@ def run_locust(tmp_path: Path) -> LocustRunner:
             deadline = time.monotonic() + 40
             while not when() and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.1)
-            (os.killpg if to_group else os.kill)(process.pid, send)
+            if process.poll() is None:
+                (os.killpg if to_group else os.kill)(process.pid, send)
         try:
             out, err = process.communicate(timeout=90)
         except subprocess.TimeoutExpired:

@@ -68,6 +68,22 @@ def test_the_shape_ends(run_locust: LocustRunner, service: Service) -> None:
     assert set(ended.requests["phase"]) <= {phase["name"] for phase in manifest["phases"]}
 
 
+@pytest.mark.parametrize(
+    "mode", [pytest.param((), id="local"), pytest.param(("--processes", "2"), id="distributed")]
+)
+@pytest.mark.parametrize("service", [0.6], indirect=True)
+def test_a_ramp_down_lets_requests_end(
+    run_locust: LocustRunner, service: Service, mode: tuple[str, ...]
+) -> None:
+    """With stock Locust, users that a ramp-down removes take their requests with them."""
+    ended = run_locust(
+        *("-H", service.url, "--levels", "20,2", "--hold-s", "4", *mode, "WorkUser"),
+        locustfile=f"{WORK},{SHAPE}",
+    )
+    _all_agree(ended, service)
+    assert set(ended.requests["outcome"]) == {"ok"}
+
+
 @pytest.mark.parametrize("service", [1.5], indirect=True)
 def test_long_requests_are_waited_for(run_locust: LocustRunner, service: Service) -> None:
     """With stock Locust, requests in flight when the run time is reached are killed."""

@@ -105,3 +105,49 @@ def test_a_worker_refuses_a_master_that_is_not_ours(service: Service, start: Sta
     output, _ = worker.communicate(timeout=60)
     assert "is not one of this harness's" in output
     assert service.answered == 0
+
+
+def test_a_worker_with_another_locustfile_is_refused(
+    run_locust: LocustRunner, service: Service, start: Starter, tmp_path: Path
+) -> None:
+    port = str(free_port())
+    other = tmp_path / "work_user.py"
+    other.write_text((SUPPORT / "work_user.py").read_text() + "\n# a change\n")
+    worker = start("-f", str(other), "--worker", "--master-port", port, "WorkUser")
+    ended = run_locust(
+        *("-H", service.url, "--master", "--master-bind-port", port, "--expect-workers", "1"),
+        *("--expect-workers-max-wait", "10", "-t", "20s", "WorkUser"),
+    )
+    output, _ = worker.communicate(timeout=60)
+    assert worker.returncode == 2
+    assert "is refused by its master: locustfiles" in output
+    assert "is refused by its master: locustfiles" in ended.err
+    assert ended.code == 2
+    assert service.answered == 0
+
+
+def test_a_worker_that_joins_takes_its_share(
+    run_locust: LocustRunner, service: Service, start: Starter
+) -> None:
+    """Its users are recorded from the first; cases are not dealt twice; the counts still agree."""
+    port = str(free_port())
+    worker = ("-f", str(SUPPORT / "work_user.py"), "--worker", "--master-port", port, "WorkUser")
+    start(*worker)
+
+    def join() -> bool:
+        if service.answered > 100:
+            start(*worker)
+            return True
+        return False
+
+    ended = run_locust(
+        *("-H", service.url, "--master", "--master-bind-port", port, "--expect-workers", "1"),
+        *("-u", "6", "-r", "6", "-t", "20s", "WorkUser"),
+        when=join,
+        send=signal.SIGCONT,  # nothing to a process that runs
+    )
+    assert ended.code == ended.summary["verdicts"]["exit_code"], ended.err
+    requests = ended.requests
+    assert len(requests) == ended.locust_count == service.answered
+    assert set(requests["worker"]) == {0, 1}
+    assert requests["request_id"].is_unique

@@ -1,0 +1,124 @@
+"""The master's workers: who is there, who may take part, and what each is told.
+
+On a local runner the crew is empty: the process is its own generator.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from locust.env import Environment
+from locust.runners import STATE_INIT, STATE_MISSING, LocalRunner, MasterRunner
+
+from harness.engine import now_us
+from harness.plugin._generator import BEGIN, DRAIN, HELLO, REFUSED
+from harness.plugin._intake import WorkerState
+from harness.plugin._run import ActiveRun
+from harness.plugin._settings import build_of
+
+logger = logging.getLogger(__name__)
+
+
+class Crew:
+    """Workers by Locust's client id. A worker of another build is refused and never counted."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        runner: MasterRunner | LocalRunner,
+        on_joined: Callable[[str], None],
+    ) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._on_joined = on_joined
+        self._accepted: set[str] = set()
+        self._refused: set[str] = set()
+        if isinstance(runner, MasterRunner):
+            runner.register_message(HELLO, self._on_hello)
+
+    def live(self) -> list[str]:
+        """Workers whose heartbeat has not stopped."""
+        return [client.id for client in self._clients()]
+
+    def ready(self) -> set[str]:
+        """Workers that can take part in a test that starts now."""
+        return {client.id for client in self._clients() if client.state == STATE_INIT}
+
+    def send_ticket(self, client_id: str, position: int, run: ActiveRun, seed: int) -> None:
+        """Tell a worker of the run that begins, or that it joins."""
+        runner = self._runner
+        assert isinstance(runner, MasterRunner), "only a master has workers"  # noqa: S101
+        index = runner.get_worker_index(client_id)
+        run.intake.expect(client_id, index)
+        ticket = {
+            "token": run.token,
+            "seed": seed,
+            "worker": index,
+            "position": position,
+            "workers": max(len(self.live()), position + 1),
+        }
+        runner.send_message(BEGIN, {**ticket, "sent_us": now_us()}, client_id)
+
+    def tell_to_drain(self, run: ActiveRun, deadline_s: float) -> None:
+        self._runner.send_message(DRAIN, {"token": run.token, "deadline_s": deadline_s})
+
+    def note_lost(self, run: ActiveRun) -> None:
+        """A worker whose heartbeat stops has taken its share of the load and its last rows with it."""
+        live = set(self.live())
+        for worker in awaited(run):
+            if worker.id not in live:
+                worker.lost = True
+                logger.warning("Worker %s (index %d) is lost", worker.id, worker.index)
+
+    def await_hellos(self, timeout_s: float) -> list[str]:
+        """Workers that may take part in the run that begins; a worker's hello follows its arrival."""
+        with gevent.Timeout(timeout_s, False):
+            while not self._accepted >= set(self.live()):
+                gevent.sleep(0.02)
+        for client_id in self.live():
+            if client_id not in self._accepted:
+                logger.warning(
+                    "Worker %s does not run this harness: what it sends is not recorded", client_id
+                )
+        return [client_id for client_id in self.live() if client_id in self._accepted]
+
+    def await_ready(self, workers: list[str], timeout_s: float) -> None:
+        """Return when the workers that stopped can take part in the next test; at once without any.
+
+        Locust calls a test stopped a moment before its workers are back, and a test started in
+        that moment would run nothing.
+        """
+        with gevent.Timeout(timeout_s, False):
+            while not self.ready() >= set(workers):
+                gevent.sleep(0.05)
+
+    def _clients(self) -> list[Any]:
+        if not isinstance(self._runner, MasterRunner):
+            return []
+        return [
+            client
+            for client in self._runner.clients.all
+            if client.state != STATE_MISSING and client.id not in self._refused
+        ]
+
+    def _on_hello(self, msg: Any, **_: Any) -> None:
+        """Take in a worker of the same build; another would measure something else."""
+        differing = [
+            f"{key} {msg.data.get(key)} instead of {value}"
+            for key, value in build_of(self._environment).items()
+            if msg.data.get(key) != value
+        ]
+        if not differing:
+            self._accepted.add(msg.node_id)
+            self._on_joined(msg.node_id)
+        else:
+            reason = f"worker {msg.node_id} is refused by its master: {', '.join(differing)}"
+            logger.error("%s", reason)
+            self._refused.add(msg.node_id)
+            self._runner.send_message(REFUSED, {"reason": f"{reason}; install the same on both"}, msg.node_id)
+
+
+def awaited(run: ActiveRun) -> list[WorkerState]:
+    """Generators of a run that have not said their last word and are not lost."""
+    return [worker for worker in run.intake.workers.values() if not worker.finished and not worker.lost]
