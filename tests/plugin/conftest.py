@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,11 +117,13 @@ def run_locust(tmp_path: Path) -> LocustRunner:
         send: int = signal.SIGINT,
         to_group: bool = False,
         locustfile: str = str(SUPPORT / "work_user.py"),
+        prefix: Sequence[str] = (),
         env: dict[str, str] | None = None,
     ) -> Ended:
         runs_dir = tmp_path / "runs"
         port = str(free_port())
         command = [
+            *prefix,
             sys.executable,
             "-m",
             "locust",

@@ -1,9 +1,13 @@
 """Mistakes: one line, the documented exit code, no run folder, no traceback."""
 
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from harness.runs import open_run
 from tests.plugin.conftest import SUPPORT, LocustRunner, Service, free_port
 
 SHAPE = str(SUPPORT.parents[1] / "shapes" / "concurrency_steps.py")
@@ -70,3 +74,71 @@ def test_a_results_folder_that_cannot_be_written(
     ended = run_locust("-H", service.url, "-t", "5s", "--runs-dir", str(tmp_path / "file"), "WorkUser")
     assert ended.code == 2
     assert "choose another with --runs-dir" in _one_line(ended.err)
+
+
+def test_a_host_name_that_does_not_exist(run_locust: LocustRunner) -> None:
+    ended = run_locust("-H", "http://no-such-host.invalid", "-t", "5s", "WorkUser")
+    assert ended.code == 5
+    assert "the service at http://no-such-host.invalid does not answer" in _one_line(ended.err)
+
+
+def test_an_option_that_does_not_exist(run_locust: LocustRunner, service: Service) -> None:
+    ended = run_locust("-H", service.url, "--levles", "10", "WorkUser")
+    assert ended.code == 2
+    assert "unrecognized arguments: --levles" in ended.err
+
+
+def test_a_full_disk_ends_the_run_and_keeps_what_was_written(
+    run_locust: LocustRunner, service: Service
+) -> None:
+    """A file-size limit stands in for a full disk: writes fail in the same way, and safely."""
+    started = time.monotonic()
+    ended = run_locust(
+        *("-H", service.url, "-u", "20", "-r", "20", "-t", "300s", "WorkUser"),
+        prefix=("bash", "-c", 'ulimit -f 60; exec "$@"', "bash"),
+    )
+    assert ended.code == 4, ended.err
+    assert time.monotonic() - started < 60
+    assert "the run ends, and what was written until now is kept" in ended.err
+    assert "Traceback" not in ended.err
+    assert len(open_run(ended.run).requests()) > 50
+
+
+def test_a_target_that_dies_half_way_is_a_failed_criterion(
+    run_locust: LocustRunner, service: Service, tmp_path: Path
+) -> None:
+    """Not an unreachable target: the load had begun, and the service is what failed."""
+    (tmp_path / "harness.toml").write_text(
+        '[criteria]\nerrors = "error_rate < 1 %, critical < 5 %"\n'
+        '[scenarios.work_user]\nlocustfiles = ["x.py"]\nwarm_up_s = 0.5\ncriteria = ["errors"]\n'
+    )
+
+    def kill() -> bool:
+        if service.answered > 100:
+            service.process.kill()
+            return True
+        return False
+
+    ended = run_locust(
+        *("-H", service.url, "-u", "6", "-r", "6", "-t", "12s", "WorkUser"), when=kill, send=signal.SIGCONT
+    )
+    # A starved machine may make the run INVALID as well, which comes first.
+    assert ended.code in {1, 4}, ended.err
+    (verdict,) = ended.summary["verdicts"]["criteria"]
+    assert verdict["verdict"] == "FAIL"
+    assert {"connection_error"} <= set(ended.requests["outcome"])
+    assert set(ended.requests.loc[ended.requests["outcome"] == "connection_error", "error"]) <= {
+        "connection refused",
+        "connection reset",
+        "connection closed before the response",
+    }
+
+
+def test_two_runs_at_once_do_not_meet(run_locust: LocustRunner, service: Service) -> None:
+    with ThreadPoolExecutor(2) as both:
+        arguments = ("-H", service.url, "-u", "4", "-r", "4", "-t", "6s", "--processes", "1", "WorkUser")
+        futures = [both.submit(run_locust, *arguments) for _ in range(2)]
+        ended = [future.result() for future in futures]
+    runs = sorted(set(ended[0].runs) | set(ended[1].runs))
+    assert len(runs) == 2
+    assert sum(len(open_run(run).requests()) for run in runs) == service.answered
