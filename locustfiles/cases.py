@@ -11,13 +11,25 @@ ones, two in ten complex ones.
 from pathlib import Path
 from typing import Any
 
-from locust import between, task
+from locust import between, events, task
+from locust.exception import StopUser
 
 import harness.plugin  # noqa: F401 - gives every test a run folder, a verdict and an exit code
 from harness.engine import Answer, Case, CaseDeck, ServiceUser, load_corpus, recorder
 
 CORPUS = load_corpus(Path(__file__).parent / "data" / "cases.jsonl")
 DECK = CaseDeck(CORPUS, recorder)
+
+
+@events.init_command_line_parser.add_listener
+def _add_options(parser: Any, **_: Any) -> None:
+    parser.add_argument(
+        "--case-order",
+        choices=["circular", "random", "once"],
+        default="circular",
+        env_var="HARNESS_CASE_ORDER",
+        help="deal the shuffled cases over and over, draw them at random, or send each once and stop",
+    )
 
 
 class CaseUser(ServiceUser):
@@ -32,9 +44,9 @@ class CaseUser(ServiceUser):
     @task
     def open_case(self) -> None:
         """One case: the answer must be a complete assessment by the right specialists."""
-        drawn = DECK.draw(self.category)
+        drawn = DECK.draw(self.category, self.environment.parsed_options.case_order)
         if drawn is None:
-            return
+            raise StopUser
         case_id, case = drawn
         self.client.post(
             "/api/cases",

@@ -5,7 +5,9 @@ imported.
 """
 
 import argparse
+import math
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -19,7 +21,8 @@ from target_app.settings import Settings
 
 EXIT_USAGE = 2
 KEEP_ALIVE_S = 75
-GRACEFUL_SHUTDOWN_S = 30
+SHUTDOWN_MARGIN_S = 5
+"""After SIGTERM a case in work has its whole deadline, and this much more for its answer to be read."""
 BACKLOG = 2048
 
 LOG_CONFIG = {
@@ -44,20 +47,33 @@ def _fail(message: str) -> NoReturn:
     raise SystemExit(EXIT_USAGE)
 
 
+class _Supervisor(Multiprocess):
+    """uvicorn's, which keeps its own copy of the socket open until the last worker has finished.
+
+    New connections would be taken in by the kernel meanwhile and never be answered.
+    """
+
+    def terminate_all(self) -> None:
+        for sock in self.sockets:
+            sock.close()
+        super().terminate_all()
+
+
 def main(argv: list[str] | None = None) -> None:
     """Parse, check, bind, serve."""
     options = _parse(argv)
     try:
-        Settings.from_env(os.environ)
+        settings = Settings.from_env(os.environ)
     except SettingsError as error:
         _fail(str(error))
     sock = _bind(options.host, options.port)
+    shutdown_s = math.ceil(settings.case_deadline_s) + SHUTDOWN_MARGIN_S
     if options.workers == 1:
-        _serve(sock, workers=1)
+        _serve(sock, workers=1, shutdown_s=shutdown_s)
         return
     with tempfile.TemporaryDirectory(prefix="target-metrics-") as directory:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
-        _serve(sock, workers=options.workers)
+        _serve(sock, workers=options.workers, shutdown_s=shutdown_s)
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -96,7 +112,7 @@ def _bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _serve(sock: socket.socket, *, workers: int) -> None:
+def _serve(sock: socket.socket, *, workers: int, shutdown_s: int) -> None:
     config = uvicorn.Config(
         "target_app.app:create_app",
         factory=True,
@@ -108,15 +124,18 @@ def _serve(sock: socket.socket, *, workers: int) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
+        timeout_graceful_shutdown=shutdown_s,
         backlog=BACKLOG,
     )
     server = uvicorn.Server(config)
     host, port = sock.getsockname()[:2]
     print(f"target_app: listening on http://{host}:{port}", file=sys.stderr, flush=True)
     if workers > 1:
-        Multiprocess(config, sockets=[sock]).run()
+        _Supervisor(config, sockets=[sock]).run()
         return
+    # Having shut down, uvicorn raises the signal again; whoever asked for the end wants an exit code of 0.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
     server.run(sockets=[sock])
     if not server.started:
         raise SystemExit(3)

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainValidator, St
 from pydantic_core import PydanticCustomError
 
 MAX_VALUE_CHARS = 100
+_VISIBLE = r"\S"
+"""Says in the published schema what stripping white space does to a text of nothing else."""
 
 
 def _measurement(value: object) -> str | int | float:
@@ -25,12 +27,16 @@ Measurement = Annotated[
     str | int | float,
     PlainValidator(
         _measurement,
-        json_schema_input_type=Annotated[str, Field(min_length=1, max_length=MAX_VALUE_CHARS)] | float,
+        json_schema_input_type=Annotated[str, Field(max_length=MAX_VALUE_CHARS, pattern=_VISIBLE)] | float,
     ),
 ]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
-Item = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60, pattern=_VISIBLE)]
+Item = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=_VISIBLE)
+]
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=_VISIBLE)
+]
 CaseId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]
 
 EXAMPLE: dict[str, JsonValue] = {

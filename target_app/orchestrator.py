@@ -10,11 +10,12 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from target_app.agents import AgentTeam, Debate, Disposition, Opinion, Slug, Synthesis, Triage, conflicting
 from target_app.assessment import Assessment, ProviderInfo, SpecialistResult, TimingsMs, Usage
 from target_app.case import CaseRequest, one_line, render
-from target_app.errors import CaseError, DeadlineExceededError
+from target_app.errors import CaseError, DeadlineExceededError, ProviderError
 from target_app.provider import CallRecord, cost_usd
 from target_app.settings import Price
 from target_app.trace import CaseTrace
@@ -28,20 +29,15 @@ class Orchestrator:
 
     team: AgentTeam
     prices: Mapping[str, Price]
-    deadline_s: float
 
     async def assess(self, case: CaseRequest, trace: CaseTrace, provider: ProviderInfo) -> Assessment:
-        """Assess a case, filling `trace`; raises a CaseError."""
-        try:
-            async with asyncio.timeout(self.deadline_s):
-                return await self._assess(case, trace, provider)
-        except TimeoutError:
-            raise DeadlineExceededError(f"not finished after {self.deadline_s:g} s") from None
+        """Assess a case, filling `trace`; raises a CaseError.
 
-    async def _assess(self, case: CaseRequest, trace: CaseTrace, provider: ProviderInfo) -> Assessment:
+        Every call to the provider gets what is left until the trace's deadline, so none outlives it.
+        """
         message = render(case)
         with trace.span("triage"):
-            triage = await self.team.triage.ask(message, trace.calls)
+            triage = await self.team.triage.ask(message, trace)
         trace.complexity = triage.complexity
         reasons = _reasons(triage)
         with trace.span("specialists"):
@@ -53,13 +49,15 @@ class Orchestrator:
         debate: Debate | None = None
         if conflicting(opinion.disposition for opinion in opinions.values()):
             with trace.span("debate"):
-                debate = await self.team.debate.ask(message, trace.calls)
+                debate = await self.team.debate.ask(message, trace)
             message += "\n" + _debate_line(debate)
         with trace.span("synthesis"):
-            synthesis = await self.team.synthesis.ask(message, trace.calls)
+            synthesis = await self.team.synthesis.ask(message, trace)
+        status: Literal["ok", "degraded"] = "ok" if len(opinions) == len(outcomes) else "degraded"
+        trace.outcome = status
         return Assessment(
             case_id=case.case_id,
-            status="ok" if len(opinions) == len(outcomes) else "degraded",
+            status=status,
             complexity=triage.complexity,
             specialists=[_result(slug, reasons[slug], outcome) for slug, outcome in outcomes.items()],
             findings=list(synthesis.findings),
@@ -77,11 +75,17 @@ class Orchestrator:
     async def _consult(
         self, slugs: Iterable[Slug], message: str, trace: CaseTrace
     ) -> dict[Slug, Opinion | CaseError]:
-        """Every specialist's opinion or error, in triage's order; raises when none has an opinion."""
+        """Every specialist's opinion or error, in triage's order.
+
+        Raises when none has an opinion, or when no time is left to use one.
+        """
         async with asyncio.TaskGroup() as group:
             tasks = {slug: group.create_task(self._opinion(slug, message, trace)) for slug in slugs}
         outcomes = {slug: task.result() for slug, task in tasks.items()}
         errors = [outcome for outcome in outcomes.values() if isinstance(outcome, CaseError)]
+        for error in errors:
+            if isinstance(error, DeadlineExceededError):
+                raise error
         if len(errors) == len(outcomes):
             # Of several reasons the one that tells the client when to come back says the most.
             raise max(errors, key=lambda error: error.retry_after_s or 0.0)
@@ -90,10 +94,16 @@ class Orchestrator:
     async def _opinion(self, slug: Slug, message: str, trace: CaseTrace) -> Opinion | CaseError:
         try:
             with trace.span(f"specialist-{slug}"):
-                return await self.team.specialists[slug].ask(message, trace.calls)
+                return await self.team.specialists[slug].ask(message, trace)
         except CaseError as error:
-            _LOGGER.warning("specialist %s failed: %s", slug, error.detail)
+            _LOGGER.warning("specialist %s failed: %s", slug, described(error))
             return error
+
+
+def described(error: CaseError) -> str:
+    """One line for the log, with the provider's name for the call where it gave one."""
+    name = error.request_id if isinstance(error, ProviderError) else None
+    return f"{error.detail} ({error.slug}{f', {name}' if name else ''})"
 
 
 def usage_of(calls: Iterable[CallRecord], prices: Mapping[str, Price]) -> Usage:

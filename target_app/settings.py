@@ -40,16 +40,21 @@ class Price:
 
 @dataclass(slots=True, frozen=True)
 class Settings:
-    """The configuration; `docs/target.md` lists the variables. `api_key` is kept out of the repr."""
+    """The configuration; `docs/target.md` lists the variables. Keys are kept out of the repr."""
 
     mode: Mode = Mode.SIMULATED
-    api_key: str = field(default=SIMULATOR_KEY, repr=False)
+    provider_key: str = field(default=SIMULATOR_KEY, repr=False)
+    api_key: str | None = field(default=None, repr=False)
+    """What clients have to send; None lets everyone in."""
     provider_url: str = "http://127.0.0.1:9101"
     model_large: str = "openai/gpt-oss-120b"
     model_small: str = "openai/gpt-oss-20b"
     reasoning_effort: str = "low"
     case_deadline_s: float = 60.0
     call_timeout_s: float = 20.0
+    max_concurrent_cases: int = 256
+    max_queued_cases: int = 256
+    model_streaming: bool = False
     max_retries: int = 2
     retry_max_delay_s: float = 5.0
     max_connections: int = 2000
@@ -69,7 +74,8 @@ class Settings:
         live = mode is Mode.LIVE
         return cls(
             mode=mode,
-            api_key=_live_key(env) if live else SIMULATOR_KEY,
+            provider_key=_live_key(env) if live else SIMULATOR_KEY,
+            api_key=env.get("API_KEY", "").strip() or None,
             provider_url=_url(env, "GROQ_BASE_URL", LIVE_URL)
             if live
             else _url(env, "INFERENCE_URL", default.provider_url),
@@ -78,6 +84,11 @@ class Settings:
             reasoning_effort=env.get("REASONING_EFFORT") or default.reasoning_effort,
             case_deadline_s=_number(env, "CASE_DEADLINE_S", float, default.case_deadline_s, low=0.001),
             call_timeout_s=_number(env, "CALL_TIMEOUT_S", float, default.call_timeout_s, low=0.001),
+            max_concurrent_cases=_number(
+                env, "MAX_CONCURRENT_CASES", int, default.max_concurrent_cases, low=1
+            ),
+            max_queued_cases=_number(env, "MAX_QUEUED_CASES", int, default.max_queued_cases, low=0),
+            model_streaming=_flag(env, "MODEL_STREAMING", default=default.model_streaming),
             max_retries=_number(env, "MAX_RETRIES", int, default.max_retries, low=0),
             retry_max_delay_s=_number(env, "RETRY_MAX_DELAY_S", float, default.retry_max_delay_s, low=0.0),
             max_connections=_number(env, "MAX_CONNECTIONS", int, default.max_connections, low=1),
@@ -134,6 +145,15 @@ def _url(env: Mapping[str, str], name: str, default: str) -> str:
         # The SDK appends /openai/v1/...; a path here would double it and every call would be a 404.
         raise SettingsError(f"{name}: leave the path {parts.path!r} out; the client appends /openai/v1")
     return value
+
+
+def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = env.get(name)
+    if not text:
+        return default
+    if text.lower() not in {"true", "false"}:
+        raise SettingsError(f"{name}={text!r}: give true or false")
+    return text.lower() == "true"
 
 
 def _number(env: Mapping[str, str], name: str, kind: Callable[[str], N], default: N, *, low: float) -> N:

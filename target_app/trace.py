@@ -5,6 +5,7 @@ body's `timings` and the `Server-Timing` header are the same numbers.
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -41,7 +42,12 @@ class CaseTrace:
     """The running record of one case."""
 
     clock: Callable[[], float] = time.perf_counter
+    deadline_at: float = math.inf
+    """The event loop's time by which the case has to be answered."""
     complexity: str = "unknown"
+    """Triage's judgement, once it is known."""
+    outcome: str = "internal"
+    """`ok`, `degraded`, or the slug of the problem that ended the case."""
     spans: list[Span] = field(default_factory=list)
     calls: list[CallRecord] = field(default_factory=list)
     _started_s: float = field(init=False)
@@ -64,7 +70,11 @@ class CaseTrace:
             error.stage = name if name in STAGES else error.stage
             raise
         finally:
-            self.spans.append(Span(name, round(start_ms, 3), round(self.elapsed_ms() - start_ms, 3)))
+            self.add(name, start_ms)
+
+    def add(self, name: str, start_ms: float) -> None:
+        """Note a component that began at `start_ms` and ends now."""
+        self.spans.append(Span(name, round(start_ms, 3), round(self.elapsed_ms() - start_ms, 3)))
 
     def duration_ms(self, name: str) -> float:
         """Time of a component, 0 when it did not run."""

@@ -69,22 +69,22 @@ class CaseDeck:
     its seed and this process's place among the workers. A new run starts a new hand.
     """
 
-    def __init__(self, corpus: Corpus, recorder: Recorder, order: str = "circular") -> None:
+    def __init__(self, corpus: Corpus, recorder: Recorder) -> None:
         self.corpus = corpus
         self._recorder = recorder
-        self._order = order
         self._ticket: RunTicket | None = None
         self._streams: dict[str, Iterator[tuple[str, Case]]] = {}
 
-    def draw(self, category: str) -> tuple[str, Case] | None:
-        """A case id that is unique in the run, and the case; None when a `once` deck is dealt."""
+    def draw(self, category: str, order: str = "circular") -> tuple[str, Case] | None:
+        """A case id that is unique in the run, and the case; None when a `once` deck is dealt.
+
+        `order` as in `case_stream`; the first draw of a run decides it.
+        """
         ticket = self._recorder.ticket
         if ticket is not self._ticket:
             self._ticket, self._streams = ticket, {}
         if category not in self._streams:
-            self._streams[category] = case_stream(
-                self.corpus.of_category(category), ticket, order=self._order
-            )
+            self._streams[category] = case_stream(self.corpus.of_category(category), ticket, order=order)
         return next(self._streams[category], None)
 
 

@@ -6,15 +6,16 @@ status COMPLETED, and an empty answer as nothing at all. `StageAgent.ask` turns 
 
 import logging
 import uuid
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from agno.agent import Agent
+from agno.models.groq import Groq
 from agno.run.base import RunStatus
 from pydantic import BaseModel, ValidationError
 
 from target_app.agents._schemas import provider_format
 from target_app.errors import AgentFaultError, AnswerError
-from target_app.provider import CallRecord, MeteredGroq, call_scope
+from target_app.provider import CallRecord, call_scope
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -37,10 +38,17 @@ def _drop(_record: logging.LogRecord) -> bool:
     return False
 
 
+class CallLedger(Protocol):
+    """What a case gives its agents: the time they have, and where their calls are written down."""
+
+    deadline_at: float
+    calls: list[CallRecord]
+
+
 class StageAgent(Generic[A]):
     """An agent that answers with one pydantic model; safe to share between concurrent cases."""
 
-    def __init__(self, name: str, system_message: str, answer: type[A], model: MeteredGroq) -> None:
+    def __init__(self, name: str, system_message: str, answer: type[A], model: Groq) -> None:
         self.name = name
         self._answer = answer
         self._model_id = model.id
@@ -55,14 +63,14 @@ class StageAgent(Generic[A]):
             telemetry=False,
         )
 
-    async def ask(self, user_message: str, calls: list[CallRecord]) -> A:
-        """The validated answer. Calls made are appended to `calls`, also when this raises a CaseError."""
-        with call_scope() as scope:
+    async def ask(self, user_message: str, ledger: CallLedger) -> A:
+        """The validated answer. Calls made are added to the ledger, also when this raises a CaseError."""
+        with call_scope(ledger.deadline_at) as scope:
             try:
                 # Without a session id the first one is kept on the agent and shared by all concurrent runs.
                 run = await self._agent.arun(user_message, session_id=uuid.uuid4().hex)
             finally:
-                calls.extend(scope.calls)
+                ledger.calls.extend(scope.calls)
         if scope.error is not None:
             raise scope.error
         if run.status is not RunStatus.completed:

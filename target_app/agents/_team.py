@@ -1,14 +1,14 @@
 """All agents, built once: the large model triages, moderates and concludes, the small one specialises."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
-import httpx
-import orjson
+from agno.models.groq import Groq
 
 from target_app.agents import _prompts
 from target_app.agents._agents import StageAgent, silence_agno
 from target_app.agents._schemas import Debate, Disposition, Opinion, Slug, Synthesis, Triage
-from target_app.provider import MeteredGroq, ProviderLayer
+from target_app.provider import CallScope, Completion, MeteredGroq
 from target_app.settings import Settings
 
 # Reasoning tokens count too, and an answer that hits its limit is lost: generous, not tight.
@@ -16,6 +16,13 @@ TRIAGE_TOKENS = 1024
 OPINION_TOKENS = 1024
 DEBATE_TOKENS = 2048
 SYNTHESIS_TOKENS = 3072
+
+
+class ModelSource(Protocol):
+    """Where the agents' models come from."""
+
+    def model(self, model_id: str, *, max_completion_tokens: int) -> Groq:
+        """A model that agents may share."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -28,8 +35,8 @@ class AgentTeam:
     synthesis: StageAgent[Synthesis]
 
     @classmethod
-    def build(cls, settings: Settings, layer: ProviderLayer) -> "AgentTeam":
-        """Agents over the layer's shared client."""
+    def build(cls, settings: Settings, layer: ModelSource) -> "AgentTeam":
+        """Agents over the layer's models."""
         silence_agno()
         large, small = settings.model_large, settings.model_small
         opinion_model = layer.model(small, max_completion_tokens=OPINION_TOKENS)
@@ -55,13 +62,12 @@ class AgentTeam:
 async def rehearse() -> None:
     """One run of an agent without the network, so that agno's late imports are paid before the first case."""
     agent = StageAgent("rehearsal", _prompts.DEBATE, Debate, _Rehearsal(id="rehearsal"))
-    await agent.ask("Chief complaint: none", [])
+    await agent.ask("Chief complaint: none", CallScope())
 
 
 class _Rehearsal(MeteredGroq):
     """A model that answers itself."""
 
-    async def _attempt(self, body: bytes, attempt: int) -> httpx.Response:  # noqa: ARG002  the parent's signature
+    async def _attempt(self, *_unused: object) -> tuple[Completion, None]:
         answer = Debate(disposition=Disposition.DISCHARGE, resolved=True, positions=[], rationale="")
-        message = {"role": "assistant", "content": answer.model_dump_json()}
-        return httpx.Response(200, content=orjson.dumps({"choices": [{"message": message}]}))
+        return Completion(content=answer.model_dump_json()), None

@@ -5,23 +5,18 @@ log.
 """
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from target_app.assessment import Usage
-from target_app.errors import CaseError
+from target_app.case import CaseRequest
+from target_app.errors import BodyTooLargeError, CaseError, InvalidCaseError, UnauthorisedError
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
-_FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-
-INVALID_CASE = "urn:problem:invalid-case"
-BODY_TOO_LARGE = "urn:problem:body-too-large"
 NOT_READY = "urn:problem:not-ready"
 INTERNAL = "urn:problem:internal"
 
@@ -35,15 +30,33 @@ class FieldError(BaseModel):
 
 
 EXAMPLES: dict[str, dict[str, Any]] = {
+    "unreadable": {
+        "type": "urn:problem:unreadable-body",
+        "title": "The body is not readable JSON",
+        "status": 400,
+        "detail": "Invalid JSON: EOF while parsing a value at line 1 column 12",
+    },
+    "unauthorised": {
+        "type": "urn:problem:unauthorised",
+        "title": "The API key is missing or wrong",
+        "status": 401,
+        "detail": "send Authorization: Bearer and the key",
+    },
+    "media_type": {
+        "type": "urn:problem:unsupported-media-type",
+        "title": "The body is not declared as JSON",
+        "status": 415,
+        "detail": "send application/json",
+    },
     "invalid": {
-        "type": INVALID_CASE,
+        "type": "urn:problem:invalid-case",
         "title": "The case is not valid",
         "status": 422,
         "detail": "1 field is wrong",
         "errors": [{"location": ["body", "chief_complaint"], "message": "Field required", "kind": "missing"}],
     },
     "too_large": {
-        "type": BODY_TOO_LARGE,
+        "type": "urn:problem:body-too-large",
         "title": "The body is too large",
         "status": 413,
         "detail": "at most 65536 bytes",
@@ -57,20 +70,29 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "stage": "triage",
         "usage": {"input_tokens": 0, "output_tokens": 0, "llm_calls": 1, "retries": 0, "cost_usd": 0.0},
     },
+    "overloaded": {
+        "type": "urn:problem:overloaded",
+        "title": "The service is at its limit of concurrent cases",
+        "status": 503,
+        "detail": "256 cases in work and 256 waiting",
+        "cause": "service",
+    },
+    "internal": {"type": INTERNAL, "title": "Internal error", "status": 500, "cause": "service"},
     "invalid_answer": {
-        "type": "urn:problem:invalid-answer",
+        "type": "urn:problem:provider-invalid-answer",
         "title": "A model's answer could not be used",
         "status": 502,
         "detail": "the synthesis answer of openai/gpt-oss-120b is empty",
-        "cause": "answer",
+        "cause": "provider",
         "stage": "synthesis",
     },
     "timeout": {
         "type": "urn:problem:case-deadline",
         "title": "The case took longer than its deadline",
         "status": 504,
-        "detail": "not finished after 60 s",
+        "detail": "the case's time ran out in a call to openai/gpt-oss-120b",
         "cause": "service",
+        "stage": "synthesis",
     },
     "not_ready": {
         "type": NOT_READY,
@@ -92,7 +114,7 @@ class Problem(BaseModel):
     status: int
     detail: str | None = None
     errors: list[FieldError] | None = Field(default=None, description="Wrong fields of a case (422).")
-    cause: str | None = Field(default=None, description="Who is to blame: service, provider or answer.")
+    cause: str | None = Field(default=None, description="Who is to blame: service or provider.")
     stage: str | None = Field(default=None, description="The stage that ended the case.")
     usage: Usage | None = Field(default=None, description="What the case used before it ended.")
     missing: list[str] | None = Field(default=None, description="What keeps the service from being ready.")
@@ -104,27 +126,34 @@ class Problem(BaseModel):
         return Response(content, self.status, headers, media_type=PROBLEM_MEDIA_TYPE)
 
 
-def case_problem(error: CaseError, usage: Usage) -> Response:
+def case_problem(error: CaseError, usage: Usage | None = None) -> Response:
     """The response for a case that ended in a typed error."""
+    mismatches = error.mismatches if isinstance(error, InvalidCaseError) else ()
     problem = Problem(
         type=error.type_uri,
         title=error.title,
         status=error.status,
         detail=error.detail,
+        errors=[
+            FieldError(location=list(row.location), message=row.message, kind=row.kind) for row in mismatches
+        ]
+        or None,
         cause=error.cause,
         stage=error.stage,
         usage=usage,
     )
-    wait_s = error.retry_after_s
-    retry = error.status == 503 and wait_s is not None
-    return problem.response({"Retry-After": str(max(1, math.ceil(wait_s or 0)))} if retry else None)
+    return problem.response(_headers(error))
 
 
-def too_large_problem(limit_bytes: int) -> Response:
-    """413; the connection is closed because the rest of the body is not read."""
-    detail = f"at most {limit_bytes} bytes"
-    problem = Problem(type=BODY_TOO_LARGE, title="The body is too large", status=413, detail=detail)
-    return problem.response({"Connection": "close"})
+def _headers(error: CaseError) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if error.status == 503 and error.retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    if isinstance(error, UnauthorisedError):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, BodyTooLargeError | UnauthorisedError):
+        headers["Connection"] = "close"  # the rest of the body is not read
+    return headers
 
 
 def internal_problem() -> Response:
@@ -143,48 +172,34 @@ def not_ready_problem(missing: tuple[str, ...]) -> Response:
     ).response({"Retry-After": "1"})
 
 
-def add_problem_handlers(app: FastAPI) -> None:
-    """Replace FastAPI's error bodies, and put Problem among the OpenAPI document's schemas.
+def add_problem_handlers(app: FastAPI, *, with_key: bool) -> None:
+    """Replace FastAPI's error bodies, and complete the OpenAPI document.
 
-    FastAPI adds a model only together with `application/json`, which is not what a problem is sent as.
+    FastAPI lists a model only where it parses or sends it itself as `application/json`, which it does with
+    neither a case nor a problem here.
     """
     original = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = original()
-        schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        for name, definition in {**schema.pop("$defs"), "Problem": schema}.items():
-            document["components"]["schemas"].setdefault(name, definition)
+        components = document["components"]
+        for model in (Problem, CaseRequest):
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            for name, definition in {**schema.pop("$defs", {}), model.__name__: schema}.items():
+                components["schemas"].setdefault(name, definition)
+        if with_key:
+            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            document["paths"]["/api/cases"]["post"]["security"] = [{"key": []}]
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
-    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(StarletteHTTPException, _http)
-
-
-def _invalid(_request: Request, error: Exception) -> Response:
-    rows = error.errors() if isinstance(error, RequestValidationError) else []
-    errors = [
-        FieldError(location=[_part(p) for p in row["loc"]], message=row["msg"], kind=row["type"])
-        for row in rows
-    ]
-    wrong = "1 field is wrong" if len(errors) == 1 else f"{len(errors)} fields are wrong"
-    return Problem(
-        type=INVALID_CASE, title="The case is not valid", status=422, detail=wrong, errors=errors
-    ).response()
-
-
-def _part(part: str | int) -> str | int:
-    """A location's part; a key that does not look like a field name is the client's text and becomes `*`."""
-    return part if isinstance(part, int) or _FIELD_NAME.fullmatch(part) else "*"
 
 
 def _http(_request: Request, error: Exception) -> Response:
     if not isinstance(error, StarletteHTTPException):
         raise error
-    slug = {400: "unreadable-body", 404: "not-found", 405: "method-not-allowed"}.get(
-        error.status_code, "http"
-    )
+    slug = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
     return Problem(type=f"urn:problem:{slug}", title=str(error.detail), status=error.status_code).response(
         error.headers
     )

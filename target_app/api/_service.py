@@ -1,11 +1,13 @@
 """What the routes work with, built by the app's lifespan."""
 
+import asyncio
 from dataclasses import dataclass
 
+from target_app.api._admission import Admission
 from target_app.assessment import ProviderInfo
-from target_app.metrics import Metrics
+from target_app.metrics import Levels, Metrics
 from target_app.orchestrator import Orchestrator
-from target_app.provider import ProviderProbe
+from target_app.provider import ProviderLayer, ProviderProbe
 from target_app.settings import Mode, Settings
 
 
@@ -16,6 +18,8 @@ class Service:
     settings: Settings
     orchestrator: Orchestrator
     probe: ProviderProbe
+    layer: ProviderLayer
+    admission: Admission
     metrics: Metrics
 
     def provider_info(self) -> ProviderInfo:
@@ -23,3 +27,16 @@ class Service:
         simulated = self.settings.mode is Mode.SIMULATED
         profile = self.probe.state.profile or "unknown" if simulated else None
         return ProviderInfo(mode=self.settings.mode, profile=profile, models=self.settings.models)
+
+    def sample(self) -> None:
+        """Put the levels of queue, pool and tasks into the metrics as they are now."""
+        pool = self.layer.http
+        self.metrics.set_levels(
+            Levels(
+                queued=self.admission.queued,
+                connections_open=pool.open,
+                connections_in_use=pool.in_use,
+                connections_opened=pool.opened,
+                tasks=len(asyncio.all_tasks()),
+            )
+        )

@@ -6,14 +6,16 @@ differ.
 
 from target_app.provider._calls import CallRecord, CallScope, call_scope
 from target_app.provider._groq import MeteredGroq
-from target_app.provider._layer import ProviderLayer
+from target_app.provider._layer import ProviderLayer, request_params
 from target_app.provider._prices import cost_usd
 from target_app.provider._probe import ProviderProbe, ProviderState
 from target_app.provider._retry import RetryPolicy
+from target_app.provider._wire import Completion
 
 __all__ = [
     "CallRecord",
     "CallScope",
+    "Completion",
     "MeteredGroq",
     "ProviderLayer",
     "ProviderProbe",
@@ -21,4 +23,5 @@ __all__ = [
     "RetryPolicy",
     "call_scope",
     "cost_usd",
+    "request_params",
 ]

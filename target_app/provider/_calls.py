@@ -1,7 +1,8 @@
 """A record of every HTTP call to the provider, gathered per agent run.
 
 agno reports provider errors as text and loses status and Retry-After on the way, so the model leaves both its
-records and its typed error in the scope of the run that caused them. The case's deadline comes in the same way.
+records and its typed error in the scope of the run that caused them. The case's deadline comes in the same
+way.
 """
 
 import contextlib
@@ -21,7 +22,8 @@ class CallRecord:
     attempt: int
     """0 for the first try; more are repeats by our retry layer."""
     status: str
-    """HTTP status, or `timeout`, `deadline`, `unreachable`, `cut`, `unreadable`, `stream-error`, `cancelled`."""
+    """HTTP status, or what happened instead: `timeout`, `deadline`, `unreachable`, `cut`, `unreadable`,
+    `stream-error`, `cancelled`."""
     latency_ms: float
     input_tokens: int | None = None
     output_tokens: int | None = None

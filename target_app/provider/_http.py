@@ -1,9 +1,9 @@
 """The HTTP client under the groq SDK: httpx's face, one aiohttp connection pool behind it.
 
 httpx's own pool searches all connections for every request, so that its cost grows with the calls in flight
-(encode/httpcore#1035): from about a hundred on it is the bottleneck. aiohttp's does not. The SDK's own bridge to
-aiohttp (httpx-aiohttp) runs every call through httpx's redirects, cookies and authentication, which a model
-call never uses and which cost a third of it, and reports refused and cut connections as timeouts.
+(encode/httpcore#1035): from about a hundred on it is the bottleneck. aiohttp's does not. The SDK's own bridge
+to aiohttp (httpx-aiohttp) runs every call through httpx's redirects, cookies and authentication, which a
+model call never uses and which cost a third of it, and reports refused and cut connections as timeouts.
 
 Redirects are not followed: the key would go with them.
 """
@@ -34,6 +34,8 @@ class PooledClient(httpx.AsyncClient):
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self.opened = 0
         """Connections opened so far."""
+        self.in_use = 0
+        """Requests that are waiting for their answer or for the rest of it."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=max_connections,
@@ -48,7 +50,7 @@ class PooledClient(httpx.AsyncClient):
         self._urls: dict[str, yarl.URL] = {}
 
     @property
-    def connections(self) -> int:
+    def open(self) -> int:
         """Connections that are open now, busy or idle."""
         return sum(sock.fileno() >= 0 for sock in self._sockets)
 
@@ -73,21 +75,30 @@ class PooledClient(httpx.AsyncClient):
 
     async def send(self, request: httpx.Request, *, stream: bool = False, **_unused: Any) -> httpx.Response:
         """One exchange; unless `stream`, the response's body is complete."""
-        with _as_httpx_errors():
-            answer = await self._session.request(
-                request.method,
-                self._url(request.url),
-                # A plain dict: aiohttp would look each name up in httpx's case-insensitive list.
-                headers={name.decode("ascii"): value.decode("latin-1") for name, value in request.headers.raw},
-                data=request.content or None,
-                allow_redirects=False,
-            )
-            body = None if stream else await answer.read()
+        self.in_use += 1
+        try:
+            with _as_httpx_errors():
+                answer = await self._session.request(
+                    request.method,
+                    self._url(request.url),
+                    # A plain dict: aiohttp would look each name up in httpx's case-insensitive list.
+                    headers={
+                        key.decode("ascii"): value.decode("latin-1") for key, value in request.headers.raw
+                    },
+                    data=request.content or None,
+                    allow_redirects=False,
+                )
+                body = None if stream else await answer.read()
+        except BaseException:
+            self.in_use -= 1
+            raise
         # aiohttp has unpacked the body, so the headers that describe the packing are no longer true.
         headers = [(name, value) for name, value in answer.raw_headers if name.lower() not in _UNPACKED]
-        if body is not None:
-            return httpx.Response(answer.status, headers=headers, content=body, request=request)
-        return httpx.Response(answer.status, headers=headers, stream=_Stream(answer), request=request)
+        if body is None:
+            rest = _Stream(answer, self)
+            return httpx.Response(answer.status, headers=headers, stream=rest, request=request)
+        self.in_use -= 1
+        return httpx.Response(answer.status, headers=headers, content=body, request=request)
 
     def _url(self, url: httpx.URL) -> yarl.URL:
         text = str(url)
@@ -103,8 +114,9 @@ class PooledClient(httpx.AsyncClient):
 
 
 class _Stream(httpx.AsyncByteStream):
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+    def __init__(self, answer: aiohttp.ClientResponse, client: PooledClient) -> None:
         self._answer = answer
+        self._client: PooledClient | None = client
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _as_httpx_errors():
@@ -114,6 +126,9 @@ class _Stream(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         # Drops the connection when the body has not been read to its end.
         self._answer.release()
+        if self._client is not None:
+            self._client.in_use -= 1
+            self._client = None
 
 
 @contextmanager
@@ -126,5 +141,5 @@ def _as_httpx_errors() -> Iterator[None]:
         raise httpx.ConnectError(str(error)) from error
     except (aiohttp.ServerConnectionError, aiohttp.ClientOSError, aiohttp.ClientPayloadError) as error:
         raise httpx.ReadError(str(error)) from error
-    except (aiohttp.ClientError, aiohttp.http.HttpProcessingError) as error:
+    except aiohttp.ClientError as error:
         raise httpx.RemoteProtocolError(str(error)) from error

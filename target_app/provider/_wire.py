@@ -53,7 +53,7 @@ class StreamReader:
 
     @property
     def started(self) -> bool:
-        """Whether a token of the answer has come. The role and the reasoning come before it and do not count."""
+        """Whether a token of the answer has come; the role and the reasoning before it do not count."""
         return bool(self._parts)
 
     def feed(self, chunk: bytes) -> None:

@@ -56,12 +56,12 @@ def test_a_new_run_deals_anew(tmp_path: Path) -> None:
     path = tmp_path / "cases.jsonl"
     path.write_text('{"case_id": "a", "category": "simple", "request": {}}\n' * 1)
     recorder = Recorder()
-    deck = CaseDeck(load_corpus(path), recorder, order="once")
+    deck = CaseDeck(load_corpus(path), recorder)
     recorder.begin(RunTicket("first"))
-    assert deck.draw("simple") is not None
-    assert deck.draw("simple") is None
+    assert deck.draw("simple", "once") is not None
+    assert deck.draw("simple", "once") is None
     recorder.begin(RunTicket("second"))
-    assert deck.draw("simple") is not None
+    assert deck.draw("simple", "once") is not None
 
 
 @pytest.mark.parametrize(

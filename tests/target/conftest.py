@@ -1,13 +1,15 @@
-"""Servers for the target's tests: a scriptable stand-in for the provider, and the real target on a free port.
+"""Servers for the target's tests: the simulator, a stand-in for the provider, and the target on a free port.
 
-The stand-in speaks just enough of Groq's wire format to be asked for things that the simulator never does:
-answers that miss their schema, bodies cut in half, connections closed. Every server is a real one on
-loopback.
+The stand-in speaks just enough of Groq's wire format to be asked for what the simulator never does: chosen
+answers, and bodies that no provider should send. Every server is a real one on loopback.
 """
 
 import asyncio
 import contextlib
+import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -53,8 +55,12 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     raw: bytes | None = None
     delay_s: float = 0.0
-    cut: bool = False
-    """Close the connection in the middle of the body."""
+    hold: threading.Event | None = None
+    """Answer once this is set; the stand-in serves other calls meanwhile."""
+    events: tuple[bytes, ...] | None = None
+    """What to send as server-sent events in place of a completion."""
+    pause_s: float = 0.0
+    """After the third event, which is the first with content."""
     finish_reason: str = "stop"
     usage: bool = True
 
@@ -121,11 +127,34 @@ class StandIn:
         reply = Reply(**(self.script(call) or {"content": ordinary(call)}))
         if reply.delay_s:
             await asyncio.sleep(reply.delay_s)
+        while reply.hold is not None and not reply.hold.is_set():  # noqa: ASYNC110  set by another thread
+            await asyncio.sleep(0.005)
         content = orjson.dumps(_completion(call, reply)) if reply.raw is None else reply.raw
-        if reply.cut:
-            await _send(send, reply.status, content, reply.headers, declared=len(content) + 100)
-            raise ConnectionAbortedError("cut on purpose")
-        await _send(send, reply.status, content, reply.headers)
+        events = reply.events
+        if events is None and call.body.get("stream") and reply.raw is None:
+            events = stream_of(orjson.loads(content))
+        if events is None:
+            await _send(send, reply.status, content, reply.headers)
+        else:
+            await _send_events(send, events, reply.pause_s)
+
+
+def stream_of(completion: dict[str, Any]) -> tuple[bytes, ...]:
+    """A completion as Groq streams it: role, reasoning, the content in two parts, the usage, the end."""
+    choice = completion["choices"][0]
+    text = choice["message"]["content"] or ""
+    deltas: list[dict[str, Any]] = [
+        {"role": "assistant", "content": ""},
+        {"reasoning": "well", "channel": "analysis"},
+        {"content": text[:7]},
+        {"content": text[7:]},
+    ]
+    events: list[dict[str, Any]] = [
+        {"choices": [{"delta": delta, "finish_reason": None}]} for delta in deltas
+    ]
+    groq = {**completion["x_groq"], "usage": completion["usage"]}
+    events.append({"choices": [{"delta": {}, "finish_reason": choice["finish_reason"]}], "x_groq": groq})
+    return (*map(orjson.dumps, events), b"[DONE]")
 
 
 def ordinary(call: Call) -> dict[str, Any]:
@@ -178,19 +207,20 @@ async def _body(receive: Receive) -> bytes:
             return chunks
 
 
-async def _send(
-    send: Send,
-    status: int,
-    body: bytes,
-    headers: dict[str, str] | None = None,
-    *,
-    declared: int | None = None,
-) -> None:
-    length = str(len(body) if declared is None else declared).encode()
-    pairs = [(b"content-type", b"application/json"), (b"content-length", length)]
-    pairs += [(key.encode(), value.encode()) for key, value in (headers or {}).items()]
+async def _send(send: Send, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+    sent = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
+    pairs = [(key.encode(), value.encode()) for key, value in sent.items()]
     await send({"type": "http.response.start", "status": status, "headers": pairs})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _send_events(send: Send, events: tuple[bytes, ...], pause_s: float) -> None:
+    first, rest = (b"".join(b"data: %b\n\n" % event for event in part) for part in (events[:3], events[3:]))
+    headers = [(b"content-type", b"text/event-stream")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": first, "more_body": True})
+    await asyncio.sleep(pause_s)
+    await send({"type": "http.response.body", "body": rest})
 
 
 @contextlib.contextmanager
@@ -223,15 +253,41 @@ class Target:
             "/api/cases", json={"case_id": "t-1", "chief_complaint": "chest pain", **fields}
         )
 
+    def metrics(self) -> "Exposition":
+        """What /metrics says now."""
+        return Exposition(self.client.get("/metrics").text)
+
     def metric(self, name: str, **labels: str) -> float:
+        """Sum of a metric's samples whose labels include these, now."""
+        return self.metrics().sum(name, **labels)
+
+
+@dataclass
+class Exposition:
+    """A snapshot of /metrics."""
+
+    text: str
+
+    def sum(self, name: str, **labels: str) -> float:
         """Sum of a metric's samples whose labels include these."""
-        text = self.client.get("/metrics").text
+        lines = "\n".join(line for line in self.text.splitlines() if line.startswith((name, "# TYPE")))
         return sum(
             float(sample.value)
-            for family in text_string_to_metric_families(text)
+            for family in text_string_to_metric_families(lines)
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """The inference simulator in a process of its own, which answers without delay."""
+
+    url: str
+
+    def set_faults(self, *faults: str) -> None:
+        """Apply these faults, in the simulator's own notation, from now on."""
+        httpx.patch(f"{self.url}/control", json={"faults": faults}, timeout=30).raise_for_status()
 
 
 TargetFactory = Callable[..., contextlib.AbstractContextManager[Target]]
@@ -282,3 +338,31 @@ def _target(_provider: StandIn) -> Iterator[Target]:
 def target(_target: Target, provider: StandIn) -> Target:
     """A target without retries over the stand-in."""
     return _target
+
+
+@pytest.fixture(scope="session")
+def _simulator() -> Iterator[Simulator]:
+    argv = [sys.executable, "-m", "target_app.inference", "--port", "0", "--speed-factor", "0"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
+        assert child.stdout is not None
+        banner = child.stdout.readline()
+        try:
+            yield Simulator(re.findall(r"http://[0-9.]+:[0-9]+", banner)[0])
+        finally:
+            child.terminate()
+
+
+@pytest.fixture
+def simulator(_simulator: Simulator) -> Simulator:
+    """The simulator without faults."""
+    _simulator.set_faults()
+    return _simulator
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Poll; a condition that does not come true within 20 s fails the test."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within 20 s: {what}")
+        time.sleep(0.01)

@@ -175,7 +175,7 @@ def test_the_request_is_strict_and_small(target: "Target", provider: "StandIn") 
     assert body["response_format"]["json_schema"]["strict"] is True
     assert body["reasoning_effort"] == "low"
     assert body["max_completion_tokens"] == 1024
-    assert "stream" not in body
+    assert body.keys().isdisjoint({"stream", "tools", "tool_choice"})
     assert schema["required"] == ["complexity", "specialists", "red_flags", "rationale"]
     assert schema["additionalProperties"] is False
     assert schema["properties"]["complexity"] == {"enum": ["simple", "moderate", "complex"], "type": "string"}
@@ -251,3 +251,16 @@ def test_an_unpriced_model_has_no_cost(provider: "StandIn", start_target: Any) -
     assert body["usage"]["cost_usd"] is None
     assert body["usage"]["input_tokens"] == 400
     assert "reasoning_effort" not in next(c.body for c in provider.calls if c.model == "my/model")
+
+
+def test_cases_share_connections(provider: "StandIn", start_target: Any) -> None:
+    with start_target(provider.url) as target:
+        for _ in range(5):
+            target.post()
+        counted = target.metrics()
+
+    assert counted.sum("target_model_calls_total") == 20
+    # Never more than two calls at a time.
+    assert counted.sum("target_provider_connections_opened_total") <= 2
+    assert counted.sum("target_provider_connections", state="open") <= 2
+    assert counted.sum("target_provider_connections", state="in_use") == 0

@@ -72,13 +72,19 @@ def test_a_wrong_field_is_named_and_not_echoed(
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        pytest.param(b"", 422, id="no body"),
-        pytest.param(b'{"case_id": "a", "chief', 422, id="half JSON"),
+        pytest.param(b"", 400, id="no body"),
+        pytest.param(b'{"case_id": "a", "chief', 400, id="half JSON"),
         pytest.param(b"[]", 422, id="a list"),
         pytest.param(b'{"case_id":"a","chief_complaint":"b","age":NaN}', 422, id="NaN"),
         pytest.param(b'{"case_id":"a","chief_complaint":"b","labs":{"x":Infinity}}', 422, id="infinity"),
         pytest.param(b'{"case_id":"a","chief_complaint":"\xff"}', 400, id="not UTF-8"),
         pytest.param(b"[" * 60_000, 400, id="60 000 levels deep"),
+        pytest.param(b'{"a":' * 12_000 + b"1" + b"}" * 12_000, 413, id="12 000 objects deep and too large"),
+        pytest.param(b'{"a":' * 10_000 + b"1" + b"}" * 10_000, 400, id="10 000 objects deep"),
+        pytest.param(b'{"age":' + b"9" * 60_000 + b"}", 400, id="a number of 60 000 digits"),
+        pytest.param(
+            b"{" + b",".join(b'"k%d":1' % n for n in range(6000)) + b"}", 422, id="6 000 unknown fields"
+        ),
         pytest.param(b" " * 65_537, 413, id="too large"),
     ],
 )
@@ -270,7 +276,17 @@ def test_openapi_examples_are_true() -> None:
         parts.triage_ms + parts.specialists_ms + parts.debate_ms + parts.synthesis_ms + parts.overhead_ms,
         abs=0.001,
     )
-    assert {status for status, _ in problems} == {"413", "422", "502", "503", "504"}
+    assert {status for status, _ in problems} == {
+        "400",
+        "401",
+        "413",
+        "415",
+        "422",
+        "500",
+        "502",
+        "503",
+        "504",
+    }
     for status, example in problems:
         assert str(Problem.model_validate(example).status) == status
 

@@ -54,7 +54,7 @@ KEY = "gsk_key_of_a_test"
 def test_who_is_called_with_which_key(env: dict[str, str], mode: Mode, url: str, key: str) -> None:
     settings = Settings.from_env(env)
 
-    assert (settings.mode, settings.provider_url, settings.api_key) == (mode, url, key)
+    assert (settings.mode, settings.provider_url, settings.provider_key) == (mode, url, key)
     assert KEY not in repr(settings)
 
 
@@ -62,12 +62,23 @@ def test_every_number_can_be_set() -> None:
     settings = Settings.from_env(
         {"CASE_DEADLINE_S": "1.5", "CALL_TIMEOUT_S": "2", "MAX_RETRIES": "0", "RETRY_MAX_DELAY_S": "0"}
         | {"MAX_CONNECTIONS": "7", "MAX_BODY_BYTES": "8", "MODEL_LARGE": "l", "MODEL_SMALL": "s"}
+        | {"MAX_CONCURRENT_CASES": "3", "MAX_QUEUED_CASES": "0", "MODEL_STREAMING": "True"}
     )
 
     assert (settings.case_deadline_s, settings.call_timeout_s) == (1.5, 2.0)
     assert (settings.max_retries, settings.retry_max_delay_s) == (0, 0.0)
     assert (settings.max_connections, settings.max_body_bytes) == (7, 8)
     assert settings.models == {"large": "l", "small": "s"}
+    assert (settings.max_concurrent_cases, settings.max_queued_cases) == (3, 0)
+    assert settings.model_streaming is True
+
+
+@pytest.mark.parametrize(("text", "key"), [("", None), ("  ", None), (" secret ", "secret")])
+def test_a_key_of_the_service_itself(text: str, key: str | None) -> None:
+    settings = Settings.from_env({"API_KEY": text})
+
+    assert settings.api_key == key
+    assert "secret" not in repr(settings)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +91,8 @@ def test_every_number_can_be_set() -> None:
         ),
         pytest.param({"MAX_RETRIES": "two"}, "MAX_RETRIES='two': give a number of at least 0", id="word"),
         pytest.param({"MAX_RETRIES": "-1"}, "MAX_RETRIES='-1': give a number of at least 0", id="negative"),
+        pytest.param({"MAX_CONCURRENT_CASES": "0"}, "MAX_CONCURRENT_CASES='0': give a number of", id="none"),
+        pytest.param({"MODEL_STREAMING": "1"}, "MODEL_STREAMING='1': give true or false", id="flag"),
         pytest.param({"CASE_DEADLINE_S": "nan"}, "CASE_DEADLINE_S='nan': give a number", id="NaN"),
         pytest.param({"INFERENCE_URL": "localhost:9101"}, "INFERENCE_URL: give an http://", id="no scheme"),
         pytest.param(

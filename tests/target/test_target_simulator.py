@@ -1,10 +1,6 @@
 """The target over the real simulator: routing, conflict and debate happen as the corpus says."""
 
 import json
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,31 +9,19 @@ import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from tests.target.conftest import Target, TargetFactory
+    from tests.target.conftest import Simulator, Target, TargetFactory
 
 CORPUS = Path(__file__).parents[2] / "locustfiles" / "data" / "cases.jsonl"
 CASES: list[dict[str, Any]] = [json.loads(line) for line in CORPUS.read_text(encoding="utf-8").splitlines()]
 STAGES = ("triage", "specialists", "debate", "synthesis", "overhead")
 
 
-@pytest.fixture(scope="module")
-def simulator_url() -> Iterator[str]:
-    argv = [sys.executable, "-m", "target_app.inference", "--port", "0", "--speed-factor", "0"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
-        assert child.stdout is not None
-        banner = child.stdout.readline()
-        try:
-            yield re.findall(r"http://[0-9.]+:[0-9]+", banner)[0]
-        finally:
-            child.terminate()
-
-
 def consult(target: "Target", case: dict[str, Any]) -> httpx.Response:
     return target.client.post("/api/cases", json={"case_id": case["case_id"], **case["request"]})
 
 
-def test_the_corpus_is_routed_as_labelled(simulator_url: str, start_target: "TargetFactory") -> None:
-    with start_target(simulator_url) as target, ThreadPoolExecutor(4) as pool:
+def test_the_corpus_is_routed_as_labelled(simulator: "Simulator", start_target: "TargetFactory") -> None:
+    with start_target(simulator.url) as target, ThreadPoolExecutor(4) as pool:
         responses = list(pool.map(lambda case: consult(target, case), CASES))
         info = target.client.get("/info").json()
 
@@ -56,9 +40,9 @@ def test_the_corpus_is_routed_as_labelled(simulator_url: str, start_target: "Tar
         )
 
 
-def test_the_same_case_gets_the_same_answer(simulator_url: str, start_target: "TargetFactory") -> None:
+def test_the_same_case_gets_the_same_answer(simulator: "Simulator", start_target: "TargetFactory") -> None:
     case = next(case for case in CASES if case["conflict"])
-    with start_target(simulator_url) as target:
+    with start_target(simulator.url) as target:
         first, second = (consult(target, case).json() for _ in range(2))
 
     del first["timings"], second["timings"]
