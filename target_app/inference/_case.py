@@ -39,8 +39,6 @@ _OPINION = re.compile(
 _DEBATE = re.compile(
     r"disposition=(?P<disposition>[\w-]+);\s*resolved=(?P<resolved>\w+);\s*rationale=(?P<rationale>.*)"
 )
-# "blood pressure 140/90 mmHg" gives ("blood pressure", "140"): bands look at the systolic pressure only.
-_MEASURE = re.compile(r"\s*(?P<name>[A-Za-z][A-Za-z0-9 ()-]*?)\s*[:=]?\s+(?P<value>-?\d+(?:\.\d+)?)(?![\w-])")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -125,16 +123,6 @@ def parse_case(text: str) -> Case:
         else:
             fields[name] = value.strip()
     return Case(**fields, notes=" ".join(filter(None, notes)))
-
-
-def measures(text: str) -> list[tuple[str, float, str]]:
-    """The values of a "name value; name value" line as (name in lower case, number, value as written)."""
-    found = []
-    for part in text.split(";"):
-        if match := _MEASURE.match(part):
-            written = part[match.start("value") :].strip()
-            found.append((match["name"].strip().lower(), float(match["value"]), written))
-    return found
 
 
 def _number(text: str, default: float) -> float:

@@ -1,48 +1,26 @@
 """Judges a case from its text: what is found, which specialties it concerns and how much it alarms each.
 
-The knowledge is data (clinic.toml). The judgement depends on the text alone: no randomness, no state.
+The knowledge is data (clinic.toml, words.toml, values.toml). The judgement depends on the text alone: no
+randomness, no state.
 """
 
 import dataclasses
 import functools
-import importlib.resources
-import re
-import tomllib
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from target_app.inference._case import SPECIALISTS, Case, measures, parse_case
-from target_app.inference._terms import Terms
+from target_app.inference._case import SPECIALISTS, Case, parse_case
+from target_app.inference._evidence import Evidence
+from target_app.inference._knowledge import read
+from target_app.inference._negation import denied
+from target_app.inference._terms import Terms, tokens_of
+from target_app.inference._values import Values
 
-# "no fever", "denies cough, rash or chills", "family history of diabetes": up to the end of the clause, and
-# over commas only where the list is closed by "or" / "nor".
-_NEGATED = re.compile(
-    r"(?:\b(?:no|not|nor|denies|denied|without|never|negative for|absence of|free of|family history of|"
-    r"(?:mother|father|brother|sister)(?:'s| has| had| with))|n't)\b"
-    r"(?:(?!\bbut\b|\bhowever\b|\bwith\b)[^.;,])*"
-    r"(?:(?:,(?:(?!\bbut\b|\bhowever\b|\bwith\b)[^.;,])*)*?,?\s(?:or|nor)\b(?:(?!\bbut\b|\bhowever\b)[^.;,])*)?",
-    re.IGNORECASE,
-)
-# After a value's name: "was 480", "of 7.1", ": 85/50", "level came back at 6.9 mmol/L".
-_TOLD_VALUE = (
-    r"(?:\s+(?:level|count|reading|measured|was|is|of|at|now|only|came|back|around|about))*\s*[:=]?\s+"
-    r"(?P<value>\d+(?:\.\d+)?)(?:/\d+)?(?:\s?(?:mmol/l|umol/l|\u00b5mol/l|g/l)\b)?"
-)
 MAX_SPECIALISTS = 6
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Evidence:
-    """One finding: how to write it, what it points to, and how much it alarms each specialty (1 to 4)."""
-
-    text: str
-    means: str
-    levels: dict[str, int]
-
-    @property
-    def level(self) -> int:
-        """The highest alarm in any field; 0 for a finding that concerns none."""
-        return max(self.levels.values(), default=0)
+# Of each field of a case, this much is read: a page of text.
+_READ_CHARS = 4_000
+_Found = tuple[Evidence, Mapping[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,94 +38,96 @@ class Assessment:
         return tuple(sorted(mine, key=lambda item: -item.levels[slug]))
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Band:
-    above: float
-    below: float
-    word: str
-    means: str
-    levels: dict[str, int]
-
-
 class _Clinic:
-    def __init__(self, knowledge: dict[str, Any]) -> None:
-        self.symptoms = Terms(knowledge["symptom"], knowledge["words"])
-        self.conditions = Terms(knowledge["condition"], knowledge["words"])
-        self._bands: dict[str, list[_Band]] = {}
-        self._factors: dict[str, dict[str, float]] = {}
-        for name, entry in knowledge["value"].items():
-            bands = [
-                _Band(
-                    band.get("above", float("-inf")),
-                    band.get("below", float("inf")),
-                    band["word"],
-                    band["means"],
-                    band["levels"],
-                )
-                for band in entry["bands"]
-            ]
-            for alias in (name, *entry.get("aliases", ())):
-                self._bands[alias] = bands
-                self._factors[alias] = entry.get("convert", {})
-        longest_first = sorted((name for name in self._bands if len(name) > 1), key=len, reverse=True)
-        self._told = re.compile(
-            rf"\b(?P<name>{'|'.join(map(re.escape, longest_first))})\b{_TOLD_VALUE}", re.IGNORECASE
-        )
+    def __init__(self) -> None:
+        knowledge = read("clinic.toml")
+        words = read("words.toml")
+        symptoms: list[Mapping[str, Any]] = knowledge["symptom"]
+        self.lasting = [*knowledge["condition"], *knowledge["medicine"]]
+        in_notes = [entry for entry in symptoms if not entry.get("complaint_only")]
 
-    def values(self, text: str) -> list[Evidence]:
-        """What the values of a "name value; name value" line say."""
-        return self._judged(measures(text))
+        def terms(entries: Sequence[Mapping[str, Any]]) -> Terms:
+            return Terms(entries, words["classes"], words["shared"])
 
-    def told_values(self, text: str) -> list[Evidence]:
-        """What values say that are told in sentences: "blood glucose was 480", "blood pressure of 85/50"."""
-        found = [(match["name"].lower(), float(match["value"]), match) for match in self._told.finditer(text)]
-        return self._judged([(name, value, match[0][len(name) :].strip()) for name, value, match in found])
-
-    def _judged(self, measured: list[tuple[str, float, str]]) -> list[Evidence]:
-        found = []
-        for name, number, written in measured:
-            value = self._in_our_unit(name, number, written)
-            for band in self._bands.get(name, ()):
-                if band.above < value < band.below:
-                    found.append(Evidence(f"{name} {written} ({band.word})", band.means, band.levels))
-                    break
-        return found
-
-    def _in_our_unit(self, name: str, value: float, written: str) -> float:
-        if name.startswith("temp") and value > 60:
-            return (value - 32) / 1.8
-        unit = written.lower()
-        return next(
-            (value * factor for key, factor in self._factors.get(name, {}).items() if key in unit), value
-        )
+        self.complaint = terms([*symptoms, *self.lasting])
+        self.notes = terms([*in_notes, *self.lasting])
+        self.background = terms(self.lasting)
+        self.values = Values(read("values.toml"))
 
 
 @functools.cache
 def _clinic() -> _Clinic:
-    text = importlib.resources.files("target_app.inference").joinpath("clinic.toml").read_text("utf-8")
-    return _Clinic(tomllib.loads(text))
+    return _Clinic()
 
 
 @functools.lru_cache(maxsize=2048)
 def assess(case_text: str) -> Assessment:
     """Judge the case of a prompt. The cache spares the later roles of the same case the search for terms."""
-    case = parse_case(case_text)
+    whole = parse_case(case_text)
+    case = Case(*(value[:_READ_CHARS] for value in dataclasses.astuple(whole)))
     clinic = _clinic()
-    told = _NEGATED.sub(" ", f"{case.complaint}. {case.notes}")
-    background = _NEGATED.sub(" ", case.history)
-    conditions = _evidence(clinic.conditions.find(f"{told}. {background}"))
-    # "panic attacks" told now is a symptom; the same words under History are not, but "anxiety disorder" is
-    # both.
-    named = " ".join(item.text for item in conditions)
-    symptoms = [item for item in _evidence(clinic.symptoms.find(told)) if item.text not in named]
-    values = [*clinic.values(case.vital_signs), *clinic.values(case.labs), *clinic.told_values(told)]
-    evidence = (*symptoms, *sorted(values, key=lambda item: -item.level), *conditions)
+    measured = [
+        *clinic.values.listed(case.vital_signs),
+        *clinic.values.listed(case.labs),
+        *itertools.chain.from_iterable(
+            clinic.values.told(text) for text in (case.complaint, case.notes, case.history)
+        ),
+    ]
+    known = {name for name, _ in measured}
+    values = [item for _, item in measured if item.means]
+    told = [
+        *_found(clinic.complaint, case.complaint, known),
+        *_found(clinic.notes, case.notes, known),
+        *_found(clinic.notes, clinic.values.unknown(f"{case.vital_signs}; {case.labs}"), known),
+    ]
+    lasting = [
+        *_found(clinic.background, case.history, known),
+        *_found(clinic.background, case.medications, known),
+    ]
+    evidence = (
+        *_unexplained(told, lasting, values),
+        *sorted(values, key=lambda item: -item.level),
+        *(item for item, _ in lasting),
+    )
     levels = _levels(evidence)
     return Assessment(case, evidence, levels, _complexity(levels))
 
 
-def _evidence(found: list[tuple[str, Mapping[str, Any]]]) -> list[Evidence]:
-    return [Evidence(text, entry["means"], entry["levels"]) for text, entry in found]
+def _found(terms: Terms, text: str, measured: set[str]) -> list[_Found]:
+    """The findings that a text tells: not those denied, nor words for a quantity whose value is known."""
+    tokens = tokens_of(text)
+    matches = terms.find(tokens)
+    absent = denied(tokens, frozenset(itertools.chain.from_iterable(match.places for match in matches)))
+    found: dict[str, _Found] = {}
+    for match in matches:
+        if match.places & absent or match.entry.get("value") in measured:
+            continue
+        start, end = tokens[min(match.places)].start, tokens[max(match.places)].end
+        words = text[start:end].lower()
+        found[words] = (Evidence(words, match.entry["means"], match.entry["levels"]), match.entry)
+    return list(found.values())
+
+
+def _unexplained(
+    told: Sequence[_Found], lasting: Sequence[_Found], values: Sequence[Evidence]
+) -> list[Evidence]:
+    """What is told, without what other findings explain: no stroke where the breathless cannot speak."""
+    kept = []
+    for item, entry in told:
+        rule: Mapping[str, str] = entry.get("unless", {})
+        levels = item.levels
+        if rule:
+            others = [other for other in (*told, *lasting) if other[1] is not entry]
+            known = {other.get("name") for _, other in others}
+            known.update(
+                slug for other in (*(other for other, _ in others), *values) for slug in other.levels
+            )
+            dropped = {rule[name] for name in rule if name in known}
+            if "*" in dropped:
+                continue
+            levels = {slug: level for slug, level in levels.items() if slug not in dropped}
+        kept.append(Evidence(item.text, item.means, levels))
+    return kept
 
 
 def _levels(evidence: tuple[Evidence, ...]) -> dict[str, int]:
@@ -161,10 +141,13 @@ def _levels(evidence: tuple[Evidence, ...]) -> dict[str, int]:
     concerned = [slug for slug in SPECIALISTS if top[slug] > 0]
     if not concerned:
         return {"emergency-medicine": 1}
-    if len(concerned) == 1 and top[concerned[0]] >= 3 and concerned[0] != "emergency-medicine":
-        # Whoever has to be admitted is received by the emergency department.
-        return {concerned[0]: top[concerned[0]], "emergency-medicine": top[concerned[0]] - 1}
     concerned.sort(key=lambda slug: (-top[slug], -total[slug]))
+    first, emergency = concerned[0], top["emergency-medicine"]
+    minor = [slug for slug in concerned[1:] if slug != "emergency-medicine" and top[slug] < 2]
+    alone = len(minor) < 2 and len(concerned) == 1 + len(minor) + bool(emergency)
+    if alone and first != "emergency-medicine" and top[first] >= 3 and emergency < 3:
+        # Whoever has to be admitted is received by the emergency department; one minor finding can wait.
+        return {first: top[first], "emergency-medicine": max(emergency, top[first] - 1)}
     return {slug: top[slug] for slug in concerned[:MAX_SPECIALISTS]}
 
 

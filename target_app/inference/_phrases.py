@@ -1,12 +1,12 @@
 """Building blocks of the simulated clinicians' sentences: names, lists, the case in half a sentence."""
 
 import functools
-import importlib.resources
-import tomllib
 from typing import Any
 
 from target_app.inference._case import DISPOSITIONS, Case, Opinion
-from target_app.inference._clinic import Assessment, Evidence
+from target_app.inference._clinic import Assessment
+from target_app.inference._evidence import Evidence
+from target_app.inference._knowledge import read
 
 SAYS = (
     "Nothing in this field keeps the patient here.",
@@ -25,11 +25,9 @@ DOES = (
 _RED_FLAG_LEVEL = 3
 
 
-@functools.cache
 def specialties() -> dict[str, dict[str, Any]]:
     """The phrase book of specialties.toml, by slug."""
-    text = importlib.resources.files("target_app.inference").joinpath("specialties.toml").read_text("utf-8")
-    return tomllib.loads(text)
+    return read("specialties.toml")
 
 
 @functools.lru_cache(maxsize=2048)
