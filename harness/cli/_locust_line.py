@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from harness.config import Config, ScenarioConfig
 
 
+#: Where a master listens for workers of other machines.
+MASTER_PORT = 5557
+
+#: How long it waits for them.
+WORKERS_WAIT_S = 300
+
+
 @dataclass(slots=True, frozen=True)
 class RunRequest:
     """What was asked for on the command line; None leaves the scenario's own value in force."""
@@ -26,6 +33,7 @@ class RunRequest:
     config_file: str | None = None
     master_port: int | None = None
     with_services: bool = False
+    remote_workers: bool = False
     extra: tuple[str, ...] = ()
 
 
@@ -42,7 +50,10 @@ def locust_arguments(config: "Config", request: RunRequest, host: str, master_po
     if scenario.tags:
         line += ["--tags", *scenario.tags]
     line += ["--headless"]
-    if workers:
+    if request.remote_workers:
+        line += ["--master", "--master-bind-port", str(master_port)]
+        line += ["--expect-workers", str(max(workers, 1)), "--expect-workers-max-wait", str(WORKERS_WAIT_S)]
+    elif workers:
         # Forked workers look for their master at --master-port, whatever port the master binds.
         port = str(master_port)
         line += ["--processes", str(workers), "--master-bind-port", port, "--master-port", port]
@@ -58,6 +69,21 @@ def locust_arguments(config: "Config", request: RunRequest, host: str, master_po
         if value is not None:
             line += [name, str(value)]
     return [*line, *_load_options(scenario.load), *request.extra]
+
+
+def worker_arguments(
+    config: "Config", scenario_name: str, master: tuple[str, int], extra: Sequence[str] = ()
+) -> list[str]:
+    """The arguments of a worker's `locust` line; `master` is a host and a port.
+
+    The load itself comes from the master; files, user classes and tags have to be the same.
+    """
+    scenario = config.scenario(scenario_name)
+    line = ["-f", ",".join(str(path) for path in scenario_files(config, scenario)), *scenario.user_classes]
+    if scenario.tags:
+        line += ["--tags", *scenario.tags]
+    host, port = master
+    return [*line, "--worker", "--master-host", host, "--master-port", str(port), *extra]
 
 
 def _load_options(load: Mapping[str, Any]) -> list[str]:
@@ -79,12 +105,23 @@ def _load_options(load: Mapping[str, Any]) -> list[str]:
 
 def scenario_files(config: "Config", scenario: "ScenarioConfig") -> list[Path]:
     """The scenario's locustfiles and its shape, as paths from here. Raises ConfigError if one is missing."""
-    names = [*scenario.locustfiles, *([scenario.shape] if scenario.shape else [])]
-    paths = [config.path(name) for name in names]
+    paths = [config.path(name) for name in scenario.locustfiles]
+    if scenario.shape:
+        paths.append(_shape_file(config, scenario.shape))
     for path in paths:
         if not path.is_file():
             raise ConfigError(f"no file {path}{_similar(path)}")
     return paths
+
+
+def _shape_file(config: "Config", name: str) -> Path:
+    """The shape beside harness.toml, else the one of that name that is installed with the harness."""
+    import importlib.util
+
+    own = config.path(name)
+    spec = importlib.util.find_spec("shapes")
+    bundled = [Path(place).parent / name for place in (spec and spec.submodule_search_locations) or ()]
+    return next((path for path in (own, *bundled) if path.is_file()), own)
 
 
 def _similar(path: Path) -> str:
@@ -95,8 +132,10 @@ def _similar(path: Path) -> str:
 
 
 def as_typed(arguments: Sequence[str]) -> str:
-    """The line as a person would type it, quoted for the shell."""
-    return shlex.join(["locust", *arguments])
+    """The line as a person would type it, quoted for the shell; a password in an address is left out."""
+    from harness.config import hide_credentials
+
+    return shlex.join(["locust", *map(hide_credentials, arguments)])
 
 
 def as_started(arguments: Sequence[str]) -> list[str]:

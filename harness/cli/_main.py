@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from harness import __version__
-from harness.cli import _demo, _report, _run, _serve
+from harness.cli import _demo, _init, _report, _run, _serve, _worker
 from harness.errors import ExitCode, HarnessError, UserError
 
 _EPILOG = """\
 examples:
   harness demo                      start the bundled service, load it, show the report
+  harness init --curl 'curl ...'    make a load test of a service of your own
   harness run cases                 run a scenario of harness.toml against a service that is up
   harness report results/my_run     judge stock Locust CSVs (my_run_stats.csv, ...)
   harness serve target              start a service of harness.toml in this terminal
@@ -43,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"harness {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (_demo, _run, _report, _serve):
+    for module in (_demo, _init, _run, _worker, _report, _serve):
         module.add_parser(commands)
     return parser
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli._child import Ended, end_workers_of, run_foreground
 from harness.cli._locust_line import (
+    MASTER_PORT,
     RunRequest,
     as_started,
     as_typed,
@@ -35,6 +36,7 @@ examples:
   harness run cases --host http://127.0.0.1:8000 --workers 4
   harness run cases --with-services              start the scenario's services on free ports
   harness run cases --dry-run                    print the line and stop
+  harness run cases --master --expect-workers 2  wait for 2 x `harness worker cases --master-host HERE`
   harness run cases -- --levels 10,100 --hold-s 60
 """
 
@@ -60,6 +62,17 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--master-port", type=port_number, metavar="PORT", help="for the workers (default: a free one)"
     )
     parser.add_argument(
+        "--master",
+        action="store_true",
+        help=f"wait for workers on other machines (`harness worker`), on port {MASTER_PORT} unless given",
+    )
+    parser.add_argument(
+        "--expect-workers",
+        type=whole_number,
+        metavar="N",
+        help="with --master: how many (default: the scenario's)",
+    )
+    parser.add_argument(
         "--with-services", action="store_true", help="start the scenario's services, and stop them after"
     )
     parser.add_argument("--dry-run", action="store_true", help="print the locust line and stop")
@@ -72,11 +85,12 @@ def _command(options: argparse.Namespace) -> int:
     request = RunRequest(
         scenario=options.scenario,
         host=options.host,
-        workers=options.workers,
+        workers=options.expect_workers if options.master else options.workers,
         seed=options.seed,
         runs_dir=options.runs_dir,
         config_file=options.config_file,
-        master_port=options.master_port,
+        master_port=options.master_port or (MASTER_PORT if options.master else None),
+        remote_workers=options.master,
         with_services=options.with_services,
         extra=tuple(options.extra),
     )
@@ -140,12 +154,14 @@ def _host(config: "Config", request: RunRequest, ports: Mapping[str, int]) -> st
     if not host:
         raise UserError(f"scenario '{request.scenario}' has no host; give --host http://...")
     if not host.startswith(("http://", "https://")):
-        raise UserError(f"--host {host}: should start with http:// or https://")
+        raise UserError(f"--host {host.rpartition('@')[2]}: should start with http:// or https://")
     return config.expand(host, ports=ports).rstrip("/")
 
 
 def _require_target(config: "Config", request: RunRequest, host: str, ports: Mapping[str, int]) -> None:
     """Raise TargetUnreachableError unless the service answers now, before any load is made."""
+    from harness.config import hide_credentials
+
     url, any_answer, start = f"{host}/", True, ""
     for name in config.scenario(request.scenario).services:
         ready = config.expand(config.services[name].ready_url, name, ports)
@@ -159,7 +175,8 @@ def _require_target(config: "Config", request: RunRequest, host: str, ports: Map
     reason = why_unreachable(url, _REACH_TIMEOUT_S, any_answer=any_answer)
     if reason is not None:
         remedy = f"{start}or give another --host" if start else "start it, or give another --host"
-        raise TargetUnreachableError(f"the target does not answer at {url} ({reason}); {remedy}")
+        place = hide_credentials(url)
+        raise TargetUnreachableError(f"the target does not answer at {place} ({reason}); {remedy}")
 
 
 @contextmanager
@@ -188,7 +205,7 @@ def _exit_code(ended: Ended, folder: Path | None) -> int:
     if state is None:
         if ended.interrupted:
             return ExitCode.INTERRUPTED
-        if ended.code in (ExitCode.UNREACHABLE, ExitCode.BUG):
+        if ended.code in (ExitCode.USAGE, ExitCode.UNREACHABLE, ExitCode.BUG):  # it has said why
             return ended.code
         say(f"harness: Locust ended with {_ending(ended.code)} before a run began; see its output above")
         return ExitCode.USAGE

@@ -43,12 +43,20 @@ class Access:
     tls: Tls = field(default_factory=Tls)
 
 
-@functools.cache
+_completed: dict[type[object], Access] = {}
+
+
 def access_of(user_class: type[object]) -> Access:
-    """Complete a `ServiceUser`'s headers and load its TLS files; any other class has none of them.
+    """Complete a `ServiceUser`'s headers and load its TLS files, once per process.
 
     Raises UserError for a variable that is not set and for a file that cannot be used.
     """
+    if user_class not in _completed:
+        _completed[user_class] = _complete(user_class)
+    return _completed[user_class]
+
+
+def _complete(user_class: type[object]) -> Access:
     owner = user_class.__name__
     declared: Mapping[str, str] = getattr(user_class, "headers", None) or {}
     headers = {name: _header(name, text, owner) for name, text in declared.items()}
@@ -117,6 +125,8 @@ def _context(tls: Tls, ca_file: str | None) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=ca_file)
     except ssl.SSLError as error:
         raise UserError(f"{ca_file}: holds no CA certificate in PEM format") from error
+    # Python 3.13 began to refuse CAs that lack extensions which in-house CAs often lack; curl does not.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if tls.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

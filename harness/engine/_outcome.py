@@ -96,7 +96,11 @@ _NO_RESPONSE = {
 
 
 def _by_exception(exception: BaseException) -> Ending:
-    """No response came. The names are those of the standard library and of geventhttpclient."""
+    """No response came. The names are those of the standard library and of geventhttpclient.
+
+    The latter wraps a timeout in a RetriesExceeded, also where there are no retries.
+    """
+    exception = getattr(exception, "original", None) or exception
     name = type(exception).__name__
     if isinstance(exception, TimeoutError) or "timeout" in name.lower():
         return Ending(Outcome.TIMEOUT, Cause.SERVICE, "timed out")

@@ -15,11 +15,13 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from gevent import GreenletExit
+from geventhttpclient.useragent import ConnectionError as HTTPClientError
 from locust.contrib.fasthttp import FastHttpSession, FastHttpUser
 
-from harness.engine._access import Access, access_of, secret, ssl_context_factory
+from harness.engine._access import access_of, secret, ssl_context_factory
 from harness.engine._listener import CONTEXT_KEY, Pending
 from harness.engine._outcome import Answer
 from harness.engine._recorder import Recorder, Request, now_us
@@ -27,6 +29,7 @@ from harness.engine._recorder import Recorder, Request, now_us
 logger = logging.getLogger(__name__)
 
 Check = Callable[[Any], Answer]
+_FORM = "application/x-www-form-urlencoded"
 
 #: The request log of this process; Locust has one environment per process, and so have we.
 recorder = Recorder()
@@ -35,7 +38,7 @@ recorder = Recorder()
 class RecordedSession(FastHttpSession):
     """Locust's fast client, which also knows what is in flight and checks every answer."""
 
-    access: Access
+    own_headers: Mapping[str, str]
 
     def request(  # type: ignore[override]  # keyword arguments of Locust's own pass through unchanged
         self,
@@ -85,6 +88,7 @@ class RecordedSession(FastHttpSession):
             recorder.abandon(key)
             raise
         recorder.settled(key)
+        _name_errors(response, pending.request.name)
         if caller_judges:
             return response
         with response as judged:
@@ -96,7 +100,7 @@ class RecordedSession(FastHttpSession):
 
     def _add_own_headers(self, url: str, options: dict[str, Any]) -> None:
         """The user class's headers, for its own host alone; those of the request itself win."""
-        own = self.access.headers
+        own = self.own_headers
         if not own:
             return
         absolute = url.lower().startswith(("http://", "https://"))
@@ -154,11 +158,26 @@ class ServiceUser(FastHttpUser):
         # RecordedSession adds behaviour and one attribute; building a second client would cost
         # another connection pool per user.
         self.client.__class__ = RecordedSession
-        self.client.access = access
+        self.client.own_headers = _with_basic(access.headers, self.client)
 
     def secret(self, name: str) -> str:
         """The value of an environment variable, for a body or a parameter. Raises UserError."""
         return secret(name, type(self).__name__)
+
+
+def _with_basic(headers: Mapping[str, str], client: FastHttpSession) -> Mapping[str, str]:
+    """A password in the host goes to that host alone; Locust would send it to every address."""
+    basic, client.auth_header = client.auth_header, None
+    if basic is None or any(name.lower() == "authorization" for name in headers):
+        return headers
+    return {**headers, "Authorization": basic}
+
+
+def _name_errors(response: Any, name: str) -> None:
+    """Locust keeps the text of an error, and with it the address: ids, and secrets in a path."""
+    error = getattr(response, "error", None)
+    if isinstance(error, HTTPClientError):
+        error.url, error.args = name, (name, *error.args[1:])
 
 
 def _as_bytes(options: dict[str, Any]) -> bytes | None:
@@ -169,6 +188,9 @@ def _as_bytes(options: dict[str, Any]) -> bytes | None:
         headers = dict(options.get("headers") or {})
         headers.setdefault("Content-Type", "application/json")
         options["headers"] = headers
+    elif isinstance(data, dict):
+        data = urlencode(data, doseq=True)
+        options["headers"] = {"Content-Type": _FORM, **(options.get("headers") or {})}
     return data.encode() if isinstance(data, str) else data
 
 

@@ -19,7 +19,7 @@ import gevent
 from gevent.event import Event
 from gevent.lock import RLock
 from locust.env import Environment
-from locust.runners import LocalRunner, MasterRunner
+from locust.runners import STATE_RUNNING, LocalRunner, MasterRunner
 
 from harness.engine import RunTicket, access_to_service, now_us, recorder
 from harness.errors import PRECEDENCE, ExitCode, HarnessError
@@ -279,6 +279,16 @@ class Coordinator:
         while True:
             gevent.sleep(1)
             self._crew.note_lost(self._run())
+            self._employ_idle_workers()
+
+    def _employ_idle_workers(self) -> None:
+        """Locust gives users to a worker that joins, unless it is still spreading them for another."""
+        runner, run = self.runner, self._run()
+        if not isinstance(runner, MasterRunner) or self._ending or runner.state != STATE_RUNNING:
+            return
+        idle = self._crew.ready() & run.intake.workers.keys()
+        if idle and runner.spawning_completed and runner.target_user_count >= len(self._crew.live()):
+            runner.start(runner.target_user_count, runner.spawn_rate)
 
     # --- ending ----------------------------------------------------------------------------
 

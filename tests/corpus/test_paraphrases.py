@@ -1,8 +1,8 @@
 """Cases of the corpus told in other words reach the same category and specialists.
 
-The thirty paraphrases were written apart, by somebody who saw the corpus and nothing of the simulator, and were
-first looked at when its knowledge was finished: they measure how far it carries beyond the corpus. Do not tune
-one to the other; have new paraphrases written when the knowledge changes much.
+The thirty paraphrases were written apart, by somebody who saw the corpus and nothing of the simulator,
+and were first looked at when its knowledge was finished: they measure how far it carries beyond the
+corpus. Do not tune one to the other; have new paraphrases written when the knowledge changes much.
 """
 
 import asyncio
