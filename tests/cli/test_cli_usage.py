@@ -32,7 +32,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(project: Any, words: tuple[str, .
     assert ended.stdout == ""
 
 
-@pytest.mark.parametrize("words", [(), ("run",), ("report",), ("serve",), ("demo",)])
+@pytest.mark.parametrize("words", [(), ("run",), ("report",), ("serve",), ("demo",), ("init",), ("worker",)])
 def test_every_help_has_examples(project: Any, words: tuple[str, ...]) -> None:
     ended = project.run(*words, "--help")
     assert (ended.returncode, ended.stderr) == (0, "")
