@@ -49,13 +49,19 @@ class Web:
         return sorted(self.runs_dir.glob("*-work_user-*"), key=lambda path: path.stat().st_ctime)
 
 
+SHAPE = str(SUPPORT.parents[1] / "shapes" / "concurrency_steps.py")
+
+
 @pytest.fixture(params=[(), ("--processes", "2")], ids=["local", "distributed"])
 def web(request: pytest.FixtureRequest, service: Service, tmp_path: Path) -> Iterator[Web]:
     (tmp_path / "harness.toml").write_text(SHORT_RUNS)
     port, master_port = free_port(), str(free_port())
-    command = [sys.executable, "-m", "locust", "-f", str(SUPPORT / "work_user.py"), "-H", service.url]
+    picking = "--class-picker" in request.param
+    files = str(SUPPORT / "work_user.py") + (f",{SHAPE}" if picking else "")
+    command = [sys.executable, "-m", "locust", "-f", files, "-H", service.url]
     command += ["--web-host", "127.0.0.1", "--web-port", str(port), "--runs-dir", str(tmp_path / "runs")]
-    command += ["--master-bind-port", master_port, "--master-port", master_port, *request.param, "WorkUser"]
+    command += ["--master-bind-port", master_port, "--master-port", master_port, *request.param]
+    command += [] if picking else ["WorkUser"]
     process = subprocess.Popen(
         command,
         cwd=tmp_path,
@@ -69,7 +75,7 @@ def web(request: pytest.FixtureRequest, service: Service, tmp_path: Path) -> Ite
     while True:
         try:
             _, text = web.get("/stats/requests")
-            if not request.param or json.loads(text)["worker_count"] == 2:
+            if "--processes" not in request.param or json.loads(text)["worker_count"] == 2:
                 break
         except OSError:
             pass
@@ -149,3 +155,25 @@ def test_the_door_is_shut(web: Web, service: Service) -> None:
     assert f"the service at {dead} does not answer" in answer["message"]
     assert service.answered == 0
     assert web.runs() == []
+
+
+@pytest.mark.parametrize("web", [("--class-picker",)], indirect=True, ids=["class picker"])
+def test_a_class_and_a_shape_are_picked_in_the_form(web: Web, service: Service) -> None:
+    answer = web.post(
+        "/swarm", user_classes="FailingUser", shape_class="ConcurrencySteps", levels="2,4", hold_s="3.0"
+    )
+    assert answer["success"]
+    _wait_until(lambda: web.runs() and '"sealed"' in (web.runs()[0] / "manifest.json").read_text(), 60)
+    (run,) = web.runs()
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert [p["users"] for p in manifest["phases"] if p["kind"] == "hold"] == [2, 4]
+    assert manifest["stop_reason"] == "the shape ended"
+    assert manifest["scenario"]["load"]["levels"] == "2,4"
+    requests = pd.read_parquet(run / "requests.parquet")
+    assert set(requests["user_class"]) == {"FailingUser"}
+    assert len(requests) == service.answered
+
+    refused = web.post("/swarm", user_classes="WorkUser", shape_class="ConcurrencySteps", levels="0")
+    _wait_until(lambda: "levels must all be at least 1" in web.get("/logs")[1])
+    assert refused
+    assert web.runs() == [run]
