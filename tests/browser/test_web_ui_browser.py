@@ -4,17 +4,13 @@ Oracle: what a person would look for: the test runs, the tab shows the verdict a
 finished test, and the report opens.
 """
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.support.processes import free_port, running
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -26,7 +22,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-ROOT = Path(__file__).parents[2]
 SHORT_RUNS = '[scenarios.work_user]\nlocustfiles = ["x.py"]\nwarm_up_s = 0.5\nsettle_s = 0.2\n'
 
 pytestmark = [
@@ -35,51 +30,20 @@ pytestmark = [
 ]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 40
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            assert time.monotonic() < deadline, f"{url} did not come up"
-            time.sleep(0.1)
-
-
 @pytest.fixture
 def locust_url(tmp_path: Path) -> Iterator[str]:
     """A counting service, and Locust with its web UI on it."""
     (tmp_path / "harness.toml").write_text(SHORT_RUNS)
-    service, web = _free_port(), _free_port()
-    support = ROOT / "tests" / "support"
-    commands = [
-        [sys.executable, str(support / "counting_service.py"), "--port", str(service), "--delay-s", "0.05"],
-        [
-            *(sys.executable, "-m", "locust", "-f", str(support / "work_user.py")),
-            *("-H", f"http://127.0.0.1:{service}", "--web-host", "127.0.0.1", "--web-port", str(web)),
-            *("--runs-dir", str(tmp_path / "runs"), "WorkUser"),
-        ],
-    ]
-    processes = [
-        subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)})
-        for command in commands
-    ]
-    try:
-        _wait_for(f"http://127.0.0.1:{service}/count")
-        _wait_for(f"http://127.0.0.1:{web}/")
-        yield f"http://127.0.0.1:{web}"
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(30)
+    ports = [free_port(), free_port()]
+    service, web = (f"http://127.0.0.1:{port}" for port in ports)
+    counting = ["tests/support/counting_service.py", "--port", str(ports[0]), "--delay-s", "0.05"]
+    locust = ["-m", "locust", "-f", "tests/support/work_user.py", "-H", service, "WorkUser"]
+    locust += ["--web-host", "127.0.0.1", "--web-port", str(ports[1]), "--runs-dir", str(tmp_path / "runs")]
+    with (
+        running(counting, f"{service}/count"),
+        running(locust, f"{web}/", {"HARNESS_CONFIG": str(tmp_path / "harness.toml")}),
+    ):
+        yield web
 
 
 @pytest.fixture

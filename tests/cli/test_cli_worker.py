@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from harness.runs import open_run
-from tests.plugin.conftest import ROOT, SUPPORT, Service, free_port, service
+from tests.plugin.conftest import SUPPORT, Service, service
+from tests.support.processes import ROOT, free_port
 
 __all__ = ["service"]
 

@@ -7,7 +7,6 @@ the corpus's own, however the load was started and over however many processes i
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,14 +14,13 @@ import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from tests.end_to_end.test_the_main_path import ROOT, _service
+from tests.support.processes import ROOT, free_port, simulated_target
 
 CORPUS = [
     json.loads(line)
@@ -31,29 +29,15 @@ CORPUS = [
 RUN_S = 25
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
 def target() -> Iterator[str]:
     """The target on a simulator at a fifth of its latencies."""
-    inference, target = (f"http://127.0.0.1:{_free_port()}" for _ in range(2))
-    with ExitStack() as services:
-        simulator = ["target_app.inference", "--port", inference.rsplit(":", 1)[1], "--speed-factor", "0.2"]
-        services.enter_context(_service(simulator, f"{inference}/healthz"))
-        app = ["target_app", "--port", target.rsplit(":", 1)[1]]
-        services.enter_context(
-            _service(app, f"{target}/readyz", {"INFERENCE_URL": inference, "PROVIDER": "simulated"})
-        )
-        yield target
+    with simulated_target(0.2) as (_, address):
+        yield address
 
 
 def _locust(target: str, runs_dir: Path, *arguments: str) -> subprocess.Popen[str]:
-    port = str(_free_port())
+    port = str(free_port())
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "locust", "-f", "locustfiles/cases.py", "--host", target),
@@ -69,7 +53,7 @@ def _locust(target: str, runs_dir: Path, *arguments: str) -> subprocess.Popen[st
 
 
 def _through_the_web_ui(target: str, runs_dir: Path) -> tuple[int, str]:
-    web = f"http://127.0.0.1:{_free_port()}"
+    web = f"http://127.0.0.1:{free_port()}"
     process = _locust(target, runs_dir, "--web-host", "127.0.0.1", "--web-port", web.rsplit(":", 1)[1])
 
     def post(path: str, **form: Any) -> None:

@@ -5,19 +5,17 @@ look like to a client of the medical assistant.
 """
 
 import json
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.end_to_end.test_the_main_path import ROOT, _service
+from tests.support.processes import ROOT, simulated_target
 
 #: fault of the simulator -> outcome, cause and the error text's beginning
 FAULTS = {
@@ -29,28 +27,11 @@ FAULTS = {
 }
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def services() -> Iterator[tuple[str, str]]:
     """Simulator (a tenth of its latencies) and target: their addresses."""
-    inference, target = (f"http://127.0.0.1:{_free_port()}" for _ in range(2))
-    with ExitStack() as stack:
-        simulator = ["target_app.inference", "--port", inference.rsplit(":", 1)[1], "--speed-factor", "0.1"]
-        stack.enter_context(_service(simulator, f"{inference}/healthz"))
-        stack.enter_context(
-            _service(
-                ["target_app", "--port", target.rsplit(":", 1)[1]],
-                f"{target}/readyz",
-                {"INFERENCE_URL": inference, "PROVIDER": "simulated", "MAX_RETRIES": "0"},
-            )
-        )
-        yield inference, target
+    with simulated_target(0.1, {"MAX_RETRIES": "0"}) as addresses:
+        yield addresses
 
 
 def _tell(inference: str, faults: list[str]) -> None:

@@ -5,15 +5,10 @@ Oracles: the target's own counter, and the criteria that a service three times s
 """
 
 import json
-import os
 import re
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,66 +16,7 @@ import pandas as pd
 import psutil
 import pytest
 
-ROOT = Path(__file__).parents[2]
-READY_S = 60
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as response:
-        text: str = response.read().decode()
-        return text
-
-
-@contextmanager
-def _service(command: list[str], ready_url: str, env: dict[str, str] | None = None) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, env={**os.environ, **(env or {})})
-    try:
-        deadline = time.monotonic() + READY_S
-        while True:
-            try:
-                _get(ready_url)
-                break
-            except OSError:
-                assert process.poll() is None, f"{command[0]} died"
-                assert time.monotonic() < deadline, f"{command[0]} did not come up"
-                time.sleep(0.1)
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-StartTarget = Callable[[float], str]
-
-
-@pytest.fixture
-def start_target() -> Iterator[StartTarget]:
-    """Start a simulator at a speed factor, and a target on it; the target's address."""
-    with ExitStack() as services:
-
-        def start(speed_factor: float) -> str:
-            inference, target = (f"http://127.0.0.1:{_free_port()}" for _ in range(2))
-            simulator = ["target_app.inference", "--port", inference.rsplit(":", 1)[1]]
-            services.enter_context(
-                _service([*simulator, "--speed-factor", str(speed_factor)], f"{inference}/healthz")
-            )
-            services.enter_context(
-                _service(
-                    ["target_app", "--port", target.rsplit(":", 1)[1]],
-                    f"{target}/readyz",
-                    {"INFERENCE_URL": inference, "PROVIDER": "simulated"},
-                )
-            )
-            return target
-
-        yield start
+from tests.support.processes import ROOT, get, simulated_target
 
 
 def _harness_run(host: str, runs_dir: Path, *extra: str) -> tuple[int, str, Path]:
@@ -103,8 +39,15 @@ def _summary(folder: Path) -> dict[str, Any]:
     return document
 
 
-def test_every_count_agrees(start_target: StartTarget, tmp_path: Path) -> None:
-    target = start_target(1.0)
+@pytest.fixture
+def target(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a target whose simulator runs at the speed factor that the test asks for."""
+    with simulated_target(request.param) as (_, address):
+        yield address
+
+
+@pytest.mark.parametrize("target", [1.0], indirect=True)
+def test_every_count_agrees(target: str, tmp_path: Path) -> None:
     code, output, folder = _harness_run(target, tmp_path, "--levels", "5,10", "--hold-s", "8")
 
     summary = _summary(folder)
@@ -113,7 +56,7 @@ def test_every_count_agrees(start_target: StartTarget, tmp_path: Path) -> None:
     requests = pd.read_parquet(folder / "requests.parquet")
     served = sum(
         float(line.rsplit(" ", 1)[1])
-        for line in _get(f"{target}/metrics").splitlines()
+        for line in get(f"{target}/metrics").splitlines()
         if line.startswith("target_cases_total{")
     )
     locust = pd.read_csv(folder / "locust_stats.csv")
@@ -132,9 +75,9 @@ def test_every_count_agrees(start_target: StartTarget, tmp_path: Path) -> None:
     assert left_over == []
 
 
-def test_the_components_add_up_to_the_service_time(start_target: StartTarget, tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", [1.0], indirect=True)
+def test_the_components_add_up_to_the_service_time(target: str, tmp_path: Path) -> None:
     """`total` lies within the time that the client saw, and the additive five make it up."""
-    target = start_target(1.0)
     _, _, folder = _harness_run(target, tmp_path, "--levels", "5", "--hold-s", "8")
     requests = pd.read_parquet(folder / "requests.parquet").set_index("request_id")
     spans = pd.read_parquet(folder / "spans.parquet").pivot_table(
@@ -146,8 +89,8 @@ def test_the_components_add_up_to_the_service_time(start_target: StartTarget, tm
     assert (spans["total"] <= took_ms.loc[spans.index] + 1).all()
 
 
-def test_three_times_slower_fails_what_it_should(start_target: StartTarget, tmp_path: Path) -> None:
-    target = start_target(3.0)
+@pytest.mark.parametrize("target", [3.0], indirect=True)
+def test_three_times_slower_fails_what_it_should(target: str, tmp_path: Path) -> None:
     as_many_complex = '{"user_class_name": "ComplexCaseUser", "weight": 5}'
     code, output, folder = _harness_run(
         target, tmp_path, "--levels", "30", "--hold-s", "34", "--config-users", as_many_complex

@@ -3,11 +3,9 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.processes import ROOT, free_port, get, running
+
 SUPPORT = ROOT / "tests" / "support"
 
 
@@ -28,13 +27,6 @@ settle_s = 0.2
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @dataclass(slots=True)
 class Service:
     url: str
@@ -42,37 +34,18 @@ class Service:
 
     @property
     def answered(self) -> int:
-        with urllib.request.urlopen(f"{self.url}/count", timeout=5) as response:
-            count: int = json.load(response)["answered"]
-            return count
+        return int(json.loads(get(f"{self.url}/count"))["answered"])
 
 
 @pytest.fixture
 def service(request: pytest.FixtureRequest) -> Iterator[Service]:
     """counting_service.py; its delay in seconds is the fixture's parameter, 0.05 without one."""
     port = free_port()
-    delay_s = getattr(request, "param", 0.05)
-    command = [
-        sys.executable,
-        str(SUPPORT / "counting_service.py"),
-        "--port",
-        str(port),
-        "--delay-s",
-        str(delay_s),
-    ]
-    process = subprocess.Popen(command)
-    service = Service(f"http://127.0.0.1:{port}", process)
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            assert service.answered == 0
-            break
-        except OSError:
-            assert time.monotonic() < deadline, "the service did not come up"
-            time.sleep(0.05)
-    yield service
-    process.terminate()
-    process.wait(10)
+    url = f"http://127.0.0.1:{port}"
+    delay_s = str(getattr(request, "param", 0.05))
+    command = [str(SUPPORT / "counting_service.py"), "--port", str(port), "--delay-s", delay_s]
+    with running(command, f"{url}/count") as process:
+        yield Service(url, process)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.conftest import ROOT, SHORT_RUNS, SUPPORT, LocustRunner, Service, free_port
+from tests.plugin.conftest import SHORT_RUNS, SUPPORT, LocustRunner, Service
+from tests.support.processes import ROOT, free_port
 
 STOCK = """
 from locust import FastHttpUser, task

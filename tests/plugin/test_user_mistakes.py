@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.runs import open_run
-from tests.plugin.conftest import SUPPORT, LocustRunner, Service, free_port
+from tests.plugin.conftest import SUPPORT, LocustRunner, Service
+from tests.support.processes import free_port
 
 SHAPE = str(SUPPORT.parents[1] / "shapes" / "concurrency_steps.py")
 WORK = str(SUPPORT / "work_user.py")

@@ -21,7 +21,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.plugin.conftest import ROOT, SHORT_RUNS, SUPPORT, Service, free_port
+from tests.plugin.conftest import SHORT_RUNS, SUPPORT, Service
+from tests.support.processes import ROOT, free_port
 
 
 @dataclass(slots=True)
