@@ -5,6 +5,7 @@ imports what it needs when it runs.
 """
 
 import argparse
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -54,6 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     What follows `--` is kept for Locust. Raises SystemExit for --help and --version only.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no ✓ must not cost the verdict
     words = list(sys.argv[1:] if argv is None else argv)
     end = words.index("--") if "--" in words else len(words)
     try:

@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-from typing import TextIO
 
 from harness.errors import UserError
 
@@ -56,8 +55,6 @@ def show(text: str) -> None:
     except BrokenPipeError:
         # What is still in the buffer would make the interpreter complain at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def wants_colour(stream: TextIO) -> bool:
-    """Colour only on a terminal that can show it, and never against NO_COLOR (no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise UserError(f"cannot print the result ({error.strerror})") from error

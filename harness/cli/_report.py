@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli._options import add_config_option, refuse_extra, show, wants_colour
+from harness.cli._options import add_config_option, refuse_extra, show
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _command(options: argparse.Namespace) -> int:
             f"cannot write reports at {where} ({error.strerror}); choose another --out"
         ) from error
     width = shutil.get_terminal_size().columns
-    show(judged.terminal_text(width=width, colour=wants_colour(sys.stdout)))
+    show(judged.terminal_text(sys.stdout, width=width))
     return judged.judgement.exit_code
 
 

@@ -124,6 +124,13 @@ def run_scenario(request: RunRequest) -> int:
             return _exit_code(ended, _folder_of(path_file))
 
 
+def _hint_at_the_import(config: "Config", request: RunRequest) -> None:
+    """Without the plugin, Locust knows none of the harness's options: a newcomer's likeliest slip."""
+    files = scenario_files(config, config.scenario(request.scenario))
+    if not any("harness.plugin" in file.read_text(encoding="utf-8", errors="replace") for file in files):
+        say(f"harness: {files[0]} does not import the harness; add the line `import harness.plugin` to it")
+
+
 def _load(request: RunRequest) -> "Config":
     """The configuration, with everything checked that needs no process and no network."""
     from harness.config import load_config

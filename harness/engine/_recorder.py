@@ -58,7 +58,7 @@ class Request:
 
 @dataclass(slots=True, frozen=True)
 class Response:
-    """What came back. `done_us` is when the last byte was read."""
+    """What came back. `done_us` is when the last byte was read, or when the client stopped waiting."""
 
     ending: Ending
     done_us: int | None
@@ -134,10 +134,10 @@ class Recorder:
         self._open.pop(key, None)
 
     def abandon(self, key: int) -> None:
-        """The run ended while the request was in flight: a row with outcome `incomplete`."""
+        """No one waits for the request any longer: a row with outcome `incomplete`, done now."""
         request = self._open.pop(key, None)
         if request is not None:
-            self.record(request, Response(Ending(Outcome.INCOMPLETE, Cause.GENERATOR), done_us=None))
+            self.record(request, Response(Ending(Outcome.INCOMPLETE, Cause.GENERATOR), done_us=now_us()))
 
     def abandon_all(self) -> int:
         """Mark whatever is still in flight as incomplete; how many there were."""
@@ -195,7 +195,7 @@ def _row(request_id: int, worker: int, request: Request, response: Response) -> 
         request_id,
         worker,
         request.case_id,
-        request.user_class,
+        request.user_class or None,
         request.method,
         request.name,
         request.category,

@@ -87,12 +87,15 @@ class RecordedSession(FastHttpSession):
         except GreenletExit:
             recorder.abandon(key)
             raise
+        except BaseException:
+            recorder.settled(key)  # it was never sent: a bad URL, say
+            raise
         recorder.settled(key)
         _name_errors(response, pending.request.name)
         if caller_judges:
             return response
         with response as judged:
-            if check is not None and judged.status_code and judged.status_code < 400:
+            if check is not None and 200 <= judged.status_code < 300:
                 pending.answer = _run_check(check, judged)
                 if pending.answer.reason is not None:
                     judged.failure(pending.answer.reason)

@@ -89,7 +89,8 @@ class ProgressPrinter:
         self._stream.flush()
 
     def clear(self) -> None:
-        """Leave the cursor at the start of an empty line."""
+        """The run is over: leave the cursor at the start of an empty line, ready for the next run."""
+        self._last_s = -self._plain_every_s
         if self._dirty:
             self._stream.write("\r\x1b[2K")
             self._stream.flush()

@@ -6,6 +6,7 @@ From then on every test of that Locust process, on the command line, in CI or fr
 gives a run folder, a verdict and an exit code.
 """
 
+import io
 import logging
 import sys
 from typing import Any
@@ -21,7 +22,7 @@ from harness.errors import HarnessError
 from harness.plugin._coordinator import Coordinator
 from harness.plugin._generator import WorkerSide, spawn_only_once_attached, stop_users_between_tasks
 from harness.plugin._options import add_options
-from harness.plugin._settings import ask_target, host_of, resolve_settings
+from harness.plugin._settings import resolve_settings
 from harness.plugin._web import WebSide
 
 __all__: list[str] = []
@@ -62,8 +63,16 @@ def _check_own_access(environment: Environment, runner: WorkerRunner) -> None:
         sys.exit(error.exit_code)
 
 
+def _print_whatever_the_encoding() -> None:
+    """A terminal that knows no ✓ must not cost the verdict."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _on_init(environment: Environment, runner: Any, web_ui: WebUI | None = None, **_: Any) -> None:
     """Take the side that this process plays. A mistake found here ends it before any load."""
+    _print_whatever_the_encoding()
     if isinstance(runner, WorkerRunner):
         _check_own_access(environment, runner)
         WorkerSide(environment, runner)
@@ -77,9 +86,7 @@ def _on_init(environment: Environment, runner: Any, web_ui: WebUI | None = None,
         # Before anything that lets other greenlets run: workers that were there first speak at once.
         coordinator = Coordinator(environment, runner, settings)
         if environment.parsed_options is not None and environment.parsed_options.headless:
-            url = host_of(environment)
-            if url and settings.check_target:
-                ask_target(url, access_to_service(environment.user_classes))
+            coordinator.settle()
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr, flush=True)
         _dismiss_workers()

@@ -22,7 +22,7 @@ from locust.env import Environment
 from locust.runners import STATE_RUNNING, LocalRunner, MasterRunner
 
 from harness.engine import RunTicket, access_to_service, now_us, recorder
-from harness.errors import PRECEDENCE, ExitCode, HarnessError
+from harness.errors import PRECEDENCE, ExitCode, HarnessError, UserError
 from harness.monitoring import ProgressPrinter
 from harness.plugin._crew import Crew, awaited
 from harness.plugin._generator import FINAL, Generator
@@ -68,6 +68,7 @@ class Coordinator:
         self._interrupted = False
         self._planned_users = 0
         self._began = False
+        self._settled = False
         self._target = TargetRecord()
         self.finished: list[tuple[Manifest, Judged]] = []
         self._crew = Crew(environment, runner, self._on_joined)
@@ -146,6 +147,8 @@ class Coordinator:
 
     def _on_quitting(self) -> None:
         """Fired before Locust exits: a run that still lasts now was cut short by a signal."""
+        if self._interrupted and self._headless:
+            self._worsen_exit_code(ExitCode.INTERRUPTED)
         if self.active is not None:
             self._interrupted = True
             self.finish("interrupted")
@@ -176,18 +179,25 @@ class Coordinator:
 
     # --- beginning -------------------------------------------------------------------------
 
+    def settle(self) -> None:
+        """Settle what the next run is to be, with the options as they are now. Raises HarnessError."""
+        self.settings = resolve_settings(self.environment)
+        url = host_of(self.environment)
+        if url and self.settings.check_target:
+            self._target = ask_target(url, access_to_service(self.environment.user_classes))
+        else:
+            self._target = TargetRecord(url=public_url(url))
+        self._settled = True
+
     def _prepare(self) -> bool:
-        """Settle what the next run is to be, with the options as they are now; False if it cannot be."""
+        """Settle the next run, unless that was just done; False if it cannot be."""
         try:
-            self.settings = resolve_settings(self.environment)
-            url = host_of(self.environment)
-            if url and self.settings.check_target:
-                self._target = ask_target(url, access_to_service(self.environment.user_classes))
-            else:
-                self._target = TargetRecord(url=public_url(url))
+            if not self._settled:
+                self.settle()
         except HarnessError as error:
             self._refuse(error)
             return False
+        self._settled = False
         return True
 
     def _refuse(self, error: HarnessError) -> None:
@@ -200,18 +210,22 @@ class Coordinator:
     def _begin(self) -> None:
         """`test_start`: make the folder, tell the generators, follow the run."""
         mode = "local" if self._generator else "distributed"
-        self._interrupted = self._hurry = False
+        self._hurry = False
         self._all_final.clear()
         try:
             run = ActiveRun(self.environment, self.settings, self._target, mode)
+            if path_file := os.environ.get(RUN_PATH_VARIABLE):
+                _write_path(Path(path_file), run.folder.path)
         except HarnessError as error:
             self._refuse(error)
+            return
+        except Exception:  # Locust would log it and send the load all the same
+            traceback.print_exc()
+            self._refuse(HarnessError("this is a bug in the harness; no load is sent"))
             return
         self.active = run
         self._began = True
         run.tracker.ramp(self._planned_users, now_us())
-        if path_file := os.environ.get(RUN_PATH_VARIABLE):
-            Path(path_file).write_text(f"{run.folder.path}\n", encoding="utf-8")
         print(f"Run folder: {run.folder.path}", file=sys.stderr, flush=True)
         if self._generator:
             run.intake.expect(LOCAL, 0)
@@ -332,7 +346,11 @@ class Coordinator:
         run.tracker.drain(now_us())
         deadline_s = self.settings.drain_deadline_s
         if self._generator:
-            self._generator.drain(deadline_s)
+            draining = gevent.spawn(self._generator.drain, deadline_s)
+            while not draining.ready():
+                if self._hurry:
+                    self.runner.user_greenlets.kill(block=False)
+                draining.join(timeout=0.2)
             self._take_local()
             run.intake.finish(LOCAL, recorder.next_sequence)
             recorder.close()
@@ -375,10 +393,22 @@ class Coordinator:
         if self.judged is None:
             return
         judged, self.judged = self.judged, None
-        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         width = shutil.get_terminal_size().columns
-        print(judged.terminal_text(width=width, colour=colour), flush=True)
+        text = judged.terminal_text(sys.stdout, width=width)
+        try:
+            print(text, flush=True)
+        except OSError as error:  # a closed or a full stdout takes nothing from the exit code
+            logger.error(
+                "cannot print the verdict (%s); the report is %s", error.strerror, judged.report_path
+            )
 
     def _run(self) -> ActiveRun:
         assert self.active is not None, "only called while a run is active"  # noqa: S101
         return self.active
+
+
+def _write_path(path_file: Path, run_path: Path) -> None:
+    try:
+        path_file.write_text(f"{run_path}\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{RUN_PATH_VARIABLE}: cannot write {path_file} ({error.strerror})") from error

@@ -105,7 +105,7 @@ class Intake:
         self._recent.extend(
             (done, (done - intended) / 1000, outcome not in NOT_ERRORS)
             for done, intended, outcome in zip(done_us, intended_us, outcomes, strict=True)
-            if done is not None
+            if done is not None and outcome != Outcome.INCOMPLETE
         )
 
 

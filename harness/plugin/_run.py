@@ -135,4 +135,4 @@ def _outcome_of(seal: Callable[[Manifest], None], manifest: Manifest) -> Excepti
 
 
 def _iso_now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,6 +5,7 @@ here, before any load is sent.
 """
 
 import contextlib
+import http.client
 import importlib.metadata
 import json
 import os
@@ -112,6 +113,13 @@ def ask_target(url: str, access: Access | None = None) -> TargetRecord:
             document = json.loads(response.read())
     except urllib.error.HTTPError:
         return TargetRecord(url=public_url(url))
+    except http.client.InvalidURL as error:
+        raise UserError(f"--host {public_url(url)}: not an address ({error})") from error
+    except http.client.HTTPException as error:
+        raise TargetUnreachableError(
+            f"what listens at {public_url(url)} does not speak HTTP ({type(error).__name__}); "
+            "name the service with --host"
+        ) from error
     except ValueError:
         return TargetRecord(url=public_url(url))
     except OSError as error:
@@ -180,12 +188,15 @@ def build_of(environment: Environment) -> dict[str, str]:
 
 
 def git_commit() -> str:
-    """The commit of the folder Locust runs in, with `+changes` when it is not clean."""
+    """The commit of the folder Locust runs in, with `+changes` when it is not clean.
+
+    An image holds no git, and says at its build what it was made from.
+    """
     try:
         head = _git("rev-parse", "HEAD")
         return f"{head}+changes" if _git("status", "--porcelain", "--untracked-files=no") else head
     except (OSError, subprocess.SubprocessError):
-        return "unknown"
+        return os.environ.get("HARNESS_GIT_COMMIT", "unknown")
 
 
 def command_line() -> list[str]:

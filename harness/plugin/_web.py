@@ -136,6 +136,9 @@ def warn_if_open(environment: Environment) -> None:
     options: Any = environment.parsed_options
     if options is None or options.web_login or options.web_host in _LOOPBACK:
         return
+    # In a container it has to listen on every address; the display name says what is published.
+    if urlsplit(options.web_host_display_name or "").hostname in _LOOPBACK:
+        return
     logger.warning(
         "the web UI listens on every address of this machine, and whoever reaches it can send load: "
         "bind it with --web-host 127.0.0.1, or ask for a login with --web-login"

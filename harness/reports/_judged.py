@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from harness.analysis import Dataset, Summary, summarise, trend
-from harness.reports._terminal import terminal_report
+from harness.reports._terminal import terminal_report, wants_colour
 from harness.reports._words import overall
 from harness.reports._write import write_reports
 from harness.runs import Manifest, Run, RunSource
@@ -26,8 +27,9 @@ class Judged:
         """The one word for the whole run, as in the report's banner."""
         return overall(self.judgement)
 
-    def terminal_text(self, *, width: int, colour: bool) -> str:
-        """The verdicts for a terminal, and the path of the report."""
+    def terminal_text(self, stream: TextIO, *, width: int) -> str:
+        """The verdicts, fit for `stream` (colour on a terminal alone), and the path of the report."""
+        colour = wants_colour(stream)
         text = terminal_report(self.summary, self.judgement, self.manifest, width=width, colour=colour)
         return f"{text}\nReport: {self.report_path}"
 

@@ -1,7 +1,9 @@
 """The verdict in a terminal: the first screen after a run, in 80 columns."""
 
 import io
+import os
 from collections.abc import Sequence
+from typing import TextIO
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -162,3 +164,8 @@ def _slow_component(components: Sequence[ComponentTime]) -> Text | None:
 def _clean(text: str) -> str:
     """One line without control characters: a name from outside must not move the cursor."""
     return "".join(c if c.isprintable() else " " for c in text)
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Colour only on a terminal that can show it, and never against NO_COLOR (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -89,6 +89,7 @@ def run_locust(tmp_path: Path) -> LocustRunner:
         when: Callable[[], bool] | None = None,
         send: int = signal.SIGINT,
         to_group: bool = False,
+        times: int = 1,
         locustfile: str = str(SUPPORT / "work_user.py"),
         prefix: Sequence[str] = (),
         env: dict[str, str] | None = None,
@@ -127,8 +128,11 @@ def run_locust(tmp_path: Path) -> LocustRunner:
             deadline = time.monotonic() + 40
             while not when() and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.1)
-            if process.poll() is None:
-                (os.killpg if to_group else os.kill)(process.pid, send)
+            for _ in range(times):
+                if times > 1:
+                    time.sleep(2)
+                if process.poll() is None:
+                    (os.killpg if to_group else os.kill)(process.pid, send)
         try:
             out, err = process.communicate(timeout=90)
         except subprocess.TimeoutExpired:

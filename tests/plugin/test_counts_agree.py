@@ -185,3 +185,19 @@ def test_what_the_service_tells_becomes_spans(run_locust: LocustRunner, service:
     assert set(spans["request_id"]) == set(ended.requests["request_id"])
     assert set(ended.requests["llm_calls"]) == {2}
     assert set(ended.requests["category"]) == {"simple"}
+
+
+@pytest.mark.parametrize("service", [20.0], indirect=True)
+def test_a_second_ctrl_c_does_not_wait(run_locust: LocustRunner, service: Service, tmp_path: Path) -> None:
+    """Requests that would take another 20 s are given up at once, and the report is written."""
+    started = time.monotonic()
+    ended = run_locust(
+        *("-H", service.url, "-u", "3", "-r", "3", "-t", "60s", "WorkUser"),
+        when=lambda: any((tmp_path / "runs").glob("*/manifest.json")),
+        send=signal.SIGINT,
+        times=2,
+    )
+    assert ended.code == 130, ended.err
+    assert time.monotonic() - started < 30
+    assert set(ended.requests["outcome"]) == {"incomplete"}
+    assert (ended.run / "report.html").exists()

@@ -1,6 +1,7 @@
 """Mistakes: one line, the documented exit code, no run folder, no traceback."""
 
 import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -143,3 +144,45 @@ def test_two_runs_at_once_do_not_meet(run_locust: LocustRunner, service: Service
     runs = sorted(set(ended[0].runs) | set(ended[1].runs))
     assert len(runs) == 2
     assert sum(len(open_run(run).requests()) for run in runs) == service.answered
+
+
+def test_something_that_does_not_speak_http(run_locust: LocustRunner) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+            connection.close()
+
+        with ThreadPoolExecutor(1) as server:
+            server.submit(answer)
+            ended = run_locust("-H", f"http://127.0.0.1:{port}", "-t", "5s", "WorkUser")
+    assert ended.code == 5
+    assert "does not speak HTTP" in _one_line(ended.err)
+
+
+def test_a_host_that_is_no_address(run_locust: LocustRunner) -> None:
+    ended = run_locust("-H", "http://localhost:abc", "-t", "5s", "WorkUser")
+    assert ended.code == 2
+    assert "not an address" in _one_line(ended.err)
+
+
+def test_a_terminal_without_unicode(run_locust: LocustRunner, service: Service) -> None:
+    ended = run_locust(
+        *("-H", service.url, "-u", "2", "-r", "2", "-t", "3s", "WorkUser"), env={"PYTHONIOENCODING": "ascii"}
+    )
+    assert ended.code == ended.summary["verdicts"]["exit_code"]
+    assert "Report: " in ended.out
+    assert "Traceback" not in ended.err
+
+
+def test_the_run_path_cannot_be_told(run_locust: LocustRunner, service: Service) -> None:
+    ended = run_locust(
+        *("-H", service.url, "-t", "5s", "WorkUser"), env={"HARNESS_RUN_PATH_FILE": "/nonexistent/x"}
+    )
+    assert ended.code == 2
+    assert "HARNESS_RUN_PATH_FILE: cannot write" in ended.err
+    assert service.answered == 0
