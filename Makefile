@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
-.PHONY: help demo test check bench test-slow test-browser test-compose lock clean
+.PHONY: help demo test check bench test-slow test-browser test-compose compose-headless compose-up compose-down lock clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -26,10 +26,8 @@ check: .venv/.dev ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.dev ## speed of the harness itself: every benchmarks/*.py
-	@shopt -s nullglob; files=(benchmarks/[!_]*.py); \
-	(( $${#files[@]} )) || { echo "benchmarks/ holds no benchmark: nothing was run"; exit 1; }; \
-	for file in "$${files[@]}"; do echo "== $$file"; $(BIN)/python "$$file"; done
+bench: .venv/.dev ## speed of harness, target and simulator, as ratios (soak: benchmarks/soak.py)
+	@for name in overhead simulator target; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 test-slow: .venv/.dev ## simulations and soaks
 	$(call run-marked,slow,-n 2)
@@ -39,6 +37,22 @@ test-browser: .venv/.dev ## what needs Chromium
 
 test-compose: .venv/.dev ## what needs a Docker engine
 	$(call run-marked,compose)
+
+compose-headless: ## in containers: SCENARIO=demo WORKERS=2 LOCUST_ARGS="--levels 5,10 --hold-s 10"
+	@deploy/compose/headless
+
+compose-up: ## in containers: the web UI at port 8089, with WORKERS=2
+	@mkdir -p benchmarks/results
+	docker compose up --detach --wait
+	@echo "web UI: http://$$(docker compose port master 8089)"
+
+compose-down: ## end what compose-up started; a test that runs is ended in order
+	docker compose down
+
+compose-up: export HARNESS_UID ?= $(shell id -u)
+compose-up: export HARNESS_GID ?= $(shell id -g)
+compose-up: export GIT_COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)$(shell \
+	git diff-index --quiet HEAD -- 2>/dev/null || [ $$? != 1 ] || echo +changes)
 
 lock: .venv/.dev ## resolve pyproject.toml into requirements.txt and requirements-dev.txt again
 	$(LOCK) --extra target -o requirements.txt pyproject.toml

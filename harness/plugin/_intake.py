@@ -12,6 +12,7 @@ from harness.runs import (
     NOT_ERRORS,
     REQUEST_SCHEMA,
     SPAN_SCHEMA,
+    Outcome,
     RunFolder,
     WorkerRecord,
 )
