@@ -23,9 +23,10 @@ from harness.analysis._quantities import QUANTITIES, STATISTICS, Kind, Quantity,
 from harness.analysis._samples import NO_TIME, moments
 from harness.analysis._slice import needed_samples
 from harness.analysis._summary import provider_words, summarise
-from harness.analysis._trend import trend
+from harness.analysis._trend import NOT_COMPARABLE, Trend, trend
 
 __all__ = [
+    "NOT_COMPARABLE",
     "NO_TIME",
     "QUANTITIES",
     "STATISTICS",
@@ -46,6 +47,7 @@ __all__ = [
     "Summary",
     "TimeSeries",
     "Totals",
+    "Trend",
     "TrendPoint",
     "Window",
     "WindowPiece",

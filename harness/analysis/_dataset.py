@@ -12,8 +12,8 @@ from harness.analysis._model import NotMeasured, Selection, Window
 from harness.analysis._quantities import describe
 from harness.analysis._samples import NO_TIME, intended_moments, request_samples, span_samples
 from harness.analysis._slice import Slice, measure, of_values
-from harness.analysis._window import MeasuredWindow, measured_window
-from harness.runs import Run, RunSource
+from harness.analysis._window import MeasuredWindow, measured_window, moment_us
+from harness.runs import Manifest, Run, RunSource
 from harness.stats import Estimate
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class RequestDataset(Dataset):
         at = at[at != NO_TIME]
         first, last = (int(at.min()), int(at.max())) if len(at) else (None, None)
         measured = measured_window(run.manifest, first, last, _most_users(generator))
-        samples = request_samples(requests, measured)
+        samples = request_samples(requests, measured, run_end_us(run.manifest))
         _apply_limits(samples, limits_ms or {})
         return cls(measured, samples, span_samples(run.spans(), requests), generator)
 
@@ -137,6 +137,12 @@ class RequestDataset(Dataset):
             return found
         known = ", ".join(piece.phase for piece in self.measured.pieces) or "none"
         return NotMeasured(f"no measured hold phase is called {phase}; measured: {known}")
+
+
+def run_end_us(manifest: Manifest) -> int:
+    """The recorded end of the run, else that of its last phase; NO_TIME where there is neither."""
+    ended = moment_us(manifest.ended_at)
+    return ended if ended is not None else max((p.end_us for p in manifest.phases), default=NO_TIME)
 
 
 def _most_users(generator: "pd.DataFrame") -> int:

@@ -1,6 +1,6 @@
 """Groups of requests with all their figures, and the components of the service's time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +13,13 @@ from harness.analysis._slice import Slice, figure, figures
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Components that add up to `total`; all others lie inside them.
+#: Components of the bundled service that add up to its `total`; its others lie inside them.
 ADDITIVE = ("triage", "specialists", "debate", "synthesis", "overhead")
 TOTAL = "total"
+
+#: `overhead` alone could be any service's.
+_BUNDLED = frozenset(ADDITIVE) - {"overhead"}
+_ROUNDING = 1.02
 
 #: Label of the group that is not a part of anything.
 ALL = "all"
@@ -74,7 +78,8 @@ def component_times(dataset: RequestDataset) -> list[ComponentTime]:
 
     Several spans of one component in one request are added up. The share is the component's sum
     over the sum of `total`, of the requests that tell their total, so that a component that did
-    not occur in a request counts as nothing there and the shares add up.
+    not occur in a request counts as nothing there and the shares add up. Where no request tells
+    its total, the service time takes its place.
     """
     chosen = dataset.whole
     rows = chosen.frame.index[chosen.flagged("ok")]
@@ -88,18 +93,42 @@ def component_times(dataset: RequestDataset) -> list[ComponentTime]:
     sums["category"] = category.astype(object).fillna("uncategorised").to_numpy()
     if not category.notna().any():
         sums["category"] = ALL
-    return [item for label, part in sums.groupby("category") for item in _components(str(label), part)]
+    totals = sums[sums["component"] == TOTAL].set_index("row")["duration_ms"]
+    if totals.empty:
+        totals = dataset.samples["service_ms"].iloc[sums["row"].unique()].dropna()
+    by_category = [(str(label), part) for label, part in sums.groupby("category")]
+    additive = _additive([part for _, part in by_category], totals)
+    return [item for label, part in by_category for item in _components(label, part, totals, additive)]
 
 
-def _components(category: str, sums: "pd.DataFrame") -> Iterator[ComponentTime]:
-    totals = sums[sums["component"] == TOTAL]
-    whole = float(totals["duration_ms"].sum())
-    with_total = sums["row"].isin(totals["row"])
+def _additive(parts: Sequence["pd.DataFrame"], totals: "pd.Series[Any]") -> Collection[str]:
+    """The components that are parts of the whole, none inside another, as far as can be told.
+
+    The bundled service's are known by name. Of another service, whose components may overlap, all
+    are taken for parts if they fit into the whole together, in every category: then a bar of them
+    is never longer than what they are said to be parts of.
+    """
+    names = {str(name) for part in parts for name in part["component"].unique()} - {TOTAL}
+    if names & _BUNDLED:
+        return ADDITIVE
+    for part in parts:
+        told = part[part["row"].isin(totals.index)]
+        whole = float(totals[totals.index.isin(part["row"])].sum())
+        if float(told.loc[told["component"] != TOTAL, "duration_ms"].sum()) > _ROUNDING * whole:
+            return ()
+    return names
+
+
+def _components(
+    category: str, sums: "pd.DataFrame", totals: "pd.Series[Any]", additive_names: Collection[str]
+) -> Iterator[ComponentTime]:
+    whole = float(totals[totals.index.isin(sums["row"])].sum())
+    with_total = sums["row"].isin(totals.index)
     present: list[Any] = sorted(sums["component"].unique(), key=_component_order)
     for component in present:
         rows = sums["component"] == component
         durations = sums["duration_ms"].to_numpy(dtype=np.float64)[rows.to_numpy()]
-        additive = component in ADDITIVE
+        additive = component in additive_names
         part = float(sums.loc[rows & with_total, "duration_ms"].sum())
         share = 100 * part / whole if additive and whole > 0 else None
         yield ComponentTime(category, str(component), additive, figures(durations, REPORTED, "ms"), share)

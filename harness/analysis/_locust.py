@@ -25,6 +25,7 @@ from harness.analysis._model import (
     WindowPiece,
 )
 from harness.analysis._quantities import QUANTITIES, REPORTED, Kind
+from harness.analysis._summary import exception_notes
 from harness.analysis._window import WHOLE_RUN
 from harness.errors import UnreadableFileError
 from harness.runs import Run
@@ -154,7 +155,7 @@ def summarise_locust(run: Run, data: LocustDataset) -> Summary:
         histogram=None,
         series=None,
         slowest=(),
-        notes=_NOTES,
+        notes=(*_NOTES, *exception_notes(run)),
     )
 
 

@@ -83,11 +83,14 @@ def _step(users: int, ticks: list[_Tick], earlier: int) -> Step | None:
     last = ticks[-1]
     if last.at <= first.at:
         return None
+    requests, failures = last.requests - first.requests, last.failures - first.failures
+    if not 0 <= failures <= requests:  # rows of an edited or mixed file
+        return None
     phase = f"{users}-users" if earlier == 0 else f"{users}-users-{earlier + 1}"
     return Step(
         phase,
         users,
         float(last.at - first.at),
-        last.requests - first.requests,
-        last.failures - first.failures,
+        requests,
+        failures,
     )

@@ -95,8 +95,9 @@ class Group:
 class ComponentTime:
     """Time in one component of the service, over the successful requests of a category.
 
-    `share_percent` is the component's mean over the mean of `total`; None for components that
-    do not add up (`specialist-*`, `queue`, `prefill`, `decode`).
+    `share_percent` is the component's mean over the mean of `total` (of the service time, where the
+    service tells no total); None for components that do not add up (`specialist-*`, `queue`,
+    `prefill`, `decode`, and those of other services that overlap).
     """
 
     category: str

@@ -60,12 +60,13 @@ class Slice:
 
         Times (`..._ms`) are of latency samples, everything else of all but incomplete requests.
         """
-        rows = self.flagged("latency" if column.endswith("_ms") else "counted")
+        is_time = column.endswith("_ms")
+        rows = self.flagged("latency") if is_time else self.flagged("counted") & ~self.flagged("unanswered")
         values = self.frame[column].to_numpy()[rows]
         return np.asarray(values[~np.isnan(values)], dtype=np.float64)
 
     def share(self, quantity: str) -> Estimate:
-        """`error_rate` or `success_rate`, in percent of all but incomplete requests."""
+        """`error_rate` or `success_rate`, in percent of all requests that ended or are unanswered."""
         flag = {"error_rate": "failed", "success_rate": "ok"}[quantity]
         return proportion(int(self.flagged(flag).sum()), int(self.flagged("counted").sum()))
 

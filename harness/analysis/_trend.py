@@ -1,31 +1,101 @@
-"""Earlier runs of a scenario, from the summaries in their folders."""
+"""Earlier runs of a scenario that can be compared with one run, from the files in their folders."""
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from harness.analysis._model import TrendPoint
+from harness.runs import Manifest, RunState
 from harness.stats import Estimate
 
 SUMMARY = "summary.json"
+MANIFEST = "manifest.json"
+
+#: Overall verdicts of runs whose figures decide nothing.
+NOT_COMPARABLE = frozenset({"ERROR", "INTERRUPTED", "INVALID"})
+
+_OTHER = "of other load, cases, models, provider, machine or harness (another fingerprint)"
+_UNSEALED = "not sealed"
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
-def trend(results_dir: Path, scenario: str) -> list[TrendPoint]:
-    """p95 response time per category of all runs of `scenario` under `results_dir`, oldest first.
+@dataclass(slots=True, frozen=True)
+class Trend:
+    """`points` of comparable runs, oldest first; `left_out` counts the other earlier runs by reason."""
 
-    A run without categories gives one point with the category `all`. Folders without a readable
-    summary.json are skipped: a trend is a courtesy and must not fail a report.
+    points: tuple[TrendPoint, ...] = ()
+    left_out: Mapping[str, int] | None = None
+
+    @property
+    def note(self) -> str:
+        """Which earlier runs are not in the trend; empty where all are.
+
+        >>> Trend(left_out={"INVALID": 2, "not sealed": 1}).note
+        'earlier runs of the scenario that are not in the trend: 2 INVALID, 1 not sealed'
+        """
+        parts = [f"{n} {reason}" for reason, n in (self.left_out or {}).items()]
+        return f"earlier runs of the scenario that are not in the trend: {', '.join(parts)}" if parts else ""
+
+
+def trend(
+    results_dir: Path, scenario: str, *, before: str | None = None, fingerprint: str | None = None
+) -> Trend:
+    """p95 response time per category of the runs of `scenario` in folders of `results_dir`.
+
+    `before` (ISO 8601) keeps the runs that started earlier, `fingerprint` those that are comparable.
+    Runs that are INVALID, INTERRUPTED or not sealed are left out and counted. A run without
+    categories gives one point with the category `all`. Folders without a readable manifest and
+    summary are skipped: a trend is a courtesy and must not fail a report.
     """
     if not results_dir.is_dir():
-        return []
-    found = [
-        point
-        for path in sorted(results_dir.glob(f"*/{SUMMARY}"))
-        if (document := _read(path)) is not None
-        for point in _points(document, scenario)
-    ]
-    return sorted(found, key=lambda point: (point.started_at, point.run_id, point.category))
+        return Trend()
+    limit = _moment(before or "")
+    points: list[TrendPoint] = []
+    left_out = Counter[str]()
+    for path in sorted(results_dir.glob(f"*/{SUMMARY}")):
+        document, manifest = _read(path), _manifest(path.with_name(MANIFEST))
+        if document is None or manifest is None:
+            continue
+        of_run = list(_points(document, scenario))
+        if not of_run or (before is not None and not _is_earlier(of_run[0].started_at, limit)):
+            continue
+        reason = _reason(manifest, of_run[0].verdict, fingerprint)
+        if reason:
+            left_out[reason] += 1
+        else:
+            points += of_run
+    points.sort(key=lambda point: (_moment(point.started_at) or _EARLIEST, point.run_id, point.category))
+    return Trend(tuple(points), dict(sorted(left_out.items())))
+
+
+def _reason(manifest: Manifest, verdict: str, fingerprint: str | None) -> str:
+    """Why a run is not on the line; empty where it is."""
+    if fingerprint is not None and manifest.fingerprint != fingerprint:
+        return _OTHER
+    if manifest.state is not RunState.SEALED:
+        return _UNSEALED
+    if manifest.interrupted:
+        return "INTERRUPTED"
+    return verdict if verdict in NOT_COMPARABLE else ""
+
+
+def _is_earlier(started_at: str, limit: datetime | None) -> bool:
+    started = _moment(started_at)
+    return started is not None and limit is not None and started < limit
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -34,6 +104,13 @@ def _read(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return document if isinstance(document, dict) else None
+
+
+def _manifest(path: Path) -> Manifest | None:
+    try:
+        return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError):
+        return None
 
 
 def _points(document: dict[str, Any], scenario: str) -> Iterator[TrendPoint]:

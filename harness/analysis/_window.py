@@ -54,6 +54,16 @@ class MeasuredWindow:
         inside = (index >= 0) & (at_us < ends[index])
         return np.where(inside, index, -1).astype(np.int16)
 
+    def first_overlapped(self, begin_us: NDArray[np.int64], end_us: NDArray[np.int64]) -> NDArray[np.int16]:
+        """Index of the first piece that shares a moment with each stretch begin <= t < end, -1 for none."""
+        if not self.pieces:
+            return np.full(begin_us.shape, -1, dtype=np.int16)
+        starts = np.array([piece.start_us for piece in self.pieces])
+        ends = np.array([piece.end_us for piece in self.pieces])
+        index = np.searchsorted(ends, begin_us, side="right")
+        inside = (index < len(ends)) & (starts[np.minimum(index, len(ends) - 1)] < end_us)
+        return np.where(inside, index, -1).astype(np.int16)
+
     def highest(self) -> tuple[int, ...]:
         """Indices of the pieces with the most users."""
         most = max((piece.users for piece in self.pieces), default=0)

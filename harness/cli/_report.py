@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli._options import add_config_option, refuse_extra, show
-from harness.errors import UserError
+from harness.errors import UnreadableFileError, UserError
 
 if TYPE_CHECKING:
     from harness.runs import Run
@@ -68,9 +68,17 @@ def _command(options: argparse.Namespace) -> int:
 
 
 def _open(path: Path) -> "Run":
-    from harness.runs import open_run, read_locust_csvs
+    from harness.runs import is_run_folder, open_run, read_locust_csvs
 
-    return open_run(path) if path.is_dir() else read_locust_csvs(path)
+    if not path.is_dir():
+        return read_locust_csvs(path)
+    csvs = sorted(path.glob("*_stats.csv"))
+    if csvs and not is_run_folder(path):
+        prefix = path / csvs[0].name.removesuffix("_stats.csv")
+        raise UnreadableFileError(
+            f"{path}: not a run folder; to read the CSVs in it, give their prefix, such as {prefix}"
+        )
+    return open_run(path)
 
 
 def _criteria(options: argparse.Namespace, run: "Run") -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis import Summary, TrendPoint
+from harness.analysis import NOT_COMPARABLE, Summary, TrendPoint
 from harness.reports import _figures as figures
 from harness.reports import _findings as findings
 from harness.reports._format import sentence_case
@@ -170,7 +170,7 @@ def _error_tables(summary: Summary) -> list[Chart]:
 def _trend_charts(summary: Summary, judgement: Judgement, trend: Sequence[TrendPoint]) -> list[Chart]:
     points = _with_this_run(summary, judgement, trend)
     runs = {point.run_id for point in points}
-    finding = findings.trend_finding(summary, trend)
+    finding = findings.trend_finding(summary, trend, overall(judgement))
     return [
         Chart(
             "trend",
@@ -186,9 +186,10 @@ def _trend_charts(summary: Summary, judgement: Judgement, trend: Sequence[TrendP
 
 
 def _with_this_run(summary: Summary, judgement: Judgement, trend: Sequence[TrendPoint]) -> list[TrendPoint]:
-    """Earlier runs and this one, oldest first, the last `_TREND_RUNS` of them."""
+    """Earlier runs and this one if it can be compared, oldest first, the last `_TREND_RUNS` of them."""
     points = [point for point in trend if point.run_id != summary.run_id]
-    for label, group in (summary.by_category or {"all": summary.overall}).items():
+    comparable = overall(judgement) not in NOT_COMPARABLE
+    for label, group in (summary.by_category or {"all": summary.overall}).items() if comparable else ():
         p95 = group.response_time.get("p95")
         if p95 is not None:
             point = TrendPoint(summary.run_id, summary.started_at, label, p95, overall(judgement))

@@ -122,6 +122,7 @@ def finite(value: Any) -> Any:
 
 
 def _run(summary: Summary, manifest: Manifest) -> dict[str, Any]:
+    recorded = summary.exact  # stock CSVs tell neither how they were made nor from what seed
     return {
         "id": summary.run_id,
         "scenario": summary.scenario,
@@ -129,9 +130,9 @@ def _run(summary: Summary, manifest: Manifest) -> dict[str, Any]:
         "exact": summary.exact,
         "started_at": summary.started_at,
         "duration_s": summary.duration_s,
-        "mode": manifest.mode,
-        "workers": len(manifest.workers),
-        "seed": manifest.seed,
+        "mode": manifest.mode if recorded else None,
+        "workers": len(manifest.workers) if recorded else None,
+        "seed": manifest.seed if recorded else None,
         "git_commit": manifest.git_commit,
         "stop_reason": manifest.stop_reason,
         "interrupted": manifest.interrupted,

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from harness.analysis import (
+    NOT_COMPARABLE,
     ComponentTime,
     Group,
     LoadStep,
@@ -14,7 +15,10 @@ from harness.analysis import (
 )
 from harness.reports._format import count, number, quantity, sentence_case
 
-FIRST_RUN = "first run of this scenario; the trend begins with the next"
+TOTAL = "total"
+FIRST_RUN = "no earlier run to compare with; the trend begins with the next"
+
+OVERLAPPING = "The component times do not add up to the service's time, so none has a share of it"
 
 
 def latency_finding(summary: Summary) -> str:
@@ -51,7 +55,8 @@ def component_finding(components: Sequence[ComponentTime]) -> str:
         (item, item.share_percent) for item in components if item.additive and item.share_percent is not None
     ]
     if not shares:
-        return "The service sent no component times"
+        named = any(item.component != TOTAL for item in components)
+        return OVERLAPPING if named else "The service sent no component times"
     total = Counter[str]()
     for item, _ in shares:
         mean = item.duration.get("mean")
@@ -120,11 +125,14 @@ def error_finding(summary: Summary) -> str:
     return finding
 
 
-def trend_finding(summary: Summary, trend: Sequence[TrendPoint]) -> str:
+def trend_finding(summary: Summary, trend: Sequence[TrendPoint], verdict: str) -> str:
     """The largest move of any category's p95 against the run before, as a plain percentage.
 
-    This is what the points show, not a regression verdict: it carries no evidence.
+    This is what the points show, not a regression verdict: it carries no evidence. `verdict` is
+    this run's: an invalid run is not compared.
     """
+    if verdict in NOT_COMPARABLE:
+        return f"this run is {verdict}, so it is not compared with earlier ones"
     moves: dict[str, float] = {}
     for label, group in (summary.by_category or {"all": summary.overall}).items():
         earlier = [p for p in trend if p.category == label and p.run_id != summary.run_id and p.p95.value]

@@ -37,7 +37,7 @@ from harness.reports._page import (
     tiles,
 )
 from harness.reports._tables import groups_table
-from harness.reports._words import headline, icon, overall, provider, tone
+from harness.reports._words import given, headline, icon, overall, provider, tone
 from harness.runs import Manifest
 from harness.verdicts import Judgement
 
@@ -62,6 +62,7 @@ def html_report(
             headline=headline(summary, judgement),
             overall=overall(judgement),
             provider=provider(summary),
+            given=given(summary),
             facts=header_facts(summary, manifest),
             tiles=tiles(summary),
             categories=groups_table("Category", summary.by_category),

@@ -1,11 +1,11 @@
 """From a run that is on disk to its verdict and its report files, in one call."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from harness.analysis import Dataset, Summary, summarise, trend
+from harness.analysis import Dataset, Summary, Trend, summarise, trend
 from harness.reports._terminal import terminal_report, wants_colour
 from harness.reports._words import overall
 from harness.reports._write import write_reports
@@ -52,6 +52,18 @@ def judge_and_report(
     dataset = Dataset.from_run(run)
     judgement = judge(run, dataset, rules)
     summary = summarise(run, dataset)
-    history = trend(run.path.parent, manifest.scenario.name) if is_folder else []
-    written = write_reports(out_dir, summary, judgement, manifest, history)
+    earlier = _earlier_runs(run) if is_folder else Trend()
+    noted = replace(summary, notes=(*summary.notes, earlier.note)) if earlier.note else summary
+    written = write_reports(out_dir, noted, judgement, manifest, earlier.points)
     return Judged(summary, judgement, manifest, written["report.html"])
+
+
+def _earlier_runs(run: Run) -> Trend:
+    """Runs beside this one that started before it and can be compared with it."""
+    manifest = run.manifest
+    return trend(
+        run.path.resolve().parent,
+        manifest.scenario.name,
+        before=manifest.started_at,
+        fingerprint=manifest.fingerprint,
+    )

@@ -8,7 +8,7 @@ from harness.reports._document import case_criterion, case_figure, throughput_cr
 from harness.reports._findings import trend_finding
 from harness.reports._format import NO_VALUE, count, duration, figure, moment, sentence_case, sentences
 from harness.reports._limits import levels
-from harness.reports._words import headline, overall, provider
+from harness.reports._words import given, headline, overall, provider
 from harness.runs import Manifest
 from harness.verdicts import Criterion, CriterionVerdict, Judgement
 
@@ -45,7 +45,7 @@ def markdown_report(
         *_remedies(judgement),
         _run_line(summary, manifest),
         "",
-        f"Trend: {_escape(trend_finding(summary, trend))}",
+        f"Trend: {_escape(trend_finding(summary, trend, overall(judgement)))}",
         "",
         _links_line(summary),
     ]
@@ -117,7 +117,7 @@ def _verdict_line(summary: Summary, judgement: Judgement) -> str:
 def _links_line(summary: Summary) -> str:
     return (
         "Full report: `report.html` · every figure with its interval: `summary.json` · "
-        f"again: `harness report {_code(summary.run_id)}`"
+        f"again: `harness report {given(summary)}`"
     )
 
 

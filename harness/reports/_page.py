@@ -23,9 +23,13 @@ _TIMES = (
     "Response time runs from when a request was due to when its answer was complete; service time from "
     "when it was sent. Throughput is completed requests over the wall time of the measured window."
 )
+_TIMES_OF_CSVS = (
+    "Throughput is requests without failure over the time from the start of the test to the last request."
+)
+_ERRORS_OF_CSVS = "Errors are the requests that Locust counted as failures."
 _ERRORS = (
     "Errors are all outcomes but ok, degraded and incomplete; a request still in flight at the end is "
-    "incomplete: neither an error nor a latency sample."
+    "incomplete: no latency sample, and an error only where it was pending for long."
 )
 
 
@@ -88,11 +92,13 @@ def method_notes(summary: Summary) -> list[str]:
     window = summary.window
     pieces = count(len(window.pieces), "piece")
     notes = [
-        f"Measured window: {duration(window.seconds)} in {pieces} of hold phases.",
+        f"Measured window: {duration(window.seconds)} in {pieces} of hold phases."
+        if summary.exact
+        else f"Measured: the whole test, {duration(window.seconds)}.",
         *(f"Left out: {reason}" for reason in window.excluded),
-        _TIMES,
+        _TIMES if summary.exact else _TIMES_OF_CSVS,
         _QUANTILES if summary.exact else _ROUNDED,
-        _ERRORS,
+        _ERRORS if summary.exact else _ERRORS_OF_CSVS,
     ]
     methods = {e.method for e in summary.overall.response_time.values() if e.method}
     if methods:
@@ -106,13 +112,8 @@ def environment_facts(summary: Summary, manifest: Manifest) -> list[tuple[str, s
     facts = [
         ("Source", summary.source),
         ("Command", shlex.join(manifest.command)),
-        (
-            "Mode",
-            f"{manifest.mode}, {count(len(manifest.workers), 'worker')}"
-            if manifest.workers
-            else manifest.mode,
-        ),
-        ("Seed", str(manifest.seed)),
+        ("Mode", _mode(manifest) if summary.exact else ""),
+        ("Seed", str(manifest.seed) if summary.exact else ""),
         ("Stopped because", manifest.stop_reason or ""),
         ("Samples missing", f"{manifest.samples_missing:,}" if manifest.samples_missing else ""),
         ("Host", "" if host.name == "unknown" else host.name),
@@ -129,8 +130,15 @@ def environment_facts(summary: Summary, manifest: Manifest) -> list[tuple[str, s
     return [(name, value) for name, value in facts if value]
 
 
+def _mode(manifest: Manifest) -> str:
+    workers = f", {count(len(manifest.workers), 'worker')}" if manifest.workers else ""
+    return f"{manifest.mode}{workers}"
+
+
 def bar_parts(slow: SlowRequest, additive: Sequence[str], longest_ms: float) -> list[BarPart]:
-    """The request's additive components, and the rest of its time as `outside the service`.
+    """The request's additive components, and the rest of its time.
+
+    The rest is `outside the service` where the components add up to its total.
 
     `additive` is in the order of the component chart, so that both use the same colours.
     """
@@ -143,7 +151,9 @@ def bar_parts(slow: SlowRequest, additive: Sequence[str], longest_ms: float) -> 
         if name in known
     ]
     if rest > 0:
-        word = "outside the service" if known else "not broken down"
+        total = slow.components_ms.get("total")
+        whole = total is None or sum(known.values()) >= 0.98 * total
+        word = "not broken down" if not known else "outside the service" if whole else "the rest"
         parts.append(BarPart(word, quantity(rest, "ms"), round(rest * scale, 2), GREY))
     return parts
 

@@ -36,7 +36,7 @@ _COLOURS = {"good": "green", "warn": "yellow", "bad": "bold red", "neutral": "di
 def terminal_report(
     summary: Summary, judgement: Judgement, manifest: Manifest, *, width: int = 80, colour: bool = False
 ) -> str:
-    """Headline, provider, criteria, categories and the slow component; plain text unless `colour`."""
+    """Headline, provider, criteria, categories, slow component and notes; plain text unless `colour`."""
     buffer = io.StringIO()
     console = Console(
         file=buffer,
@@ -63,6 +63,8 @@ def terminal_report(
     hint = _slow_component(summary.components)
     if hint:
         console.print(hint)
+    for note in summary.notes:
+        console.print(Text(f"Note: {_clean(note)}", ""))
     lines = buffer.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines) + "\n"
 

@@ -56,6 +56,11 @@ def provider(summary: Summary) -> Provider:
     return Provider(word.upper(), rest.removesuffix(")") if bracket else "")
 
 
+def given(summary: Summary) -> str:
+    """What `harness report` is given to read the run again: a report does not know where it lies."""
+    return "RUN_FOLDER" if summary.exact else "PREFIX"
+
+
 def headline(summary: Summary, judgement: Judgement) -> str:
     """The judgement's sentence without the word before it and the provider after it.
 

@@ -9,7 +9,7 @@ from harness.runs._folder import (
     process_is_alive,
     write_text_atomically,
 )
-from harness.runs._locust_csv import read_locust_csvs
+from harness.runs._locust_csv import locust_exceptions, read_locust_csvs
 from harness.runs._manifest import (
     HostRecord,
     Manifest,
@@ -55,6 +55,7 @@ __all__ = [
     "TargetRecord",
     "WorkerRecord",
     "is_run_folder",
+    "locust_exceptions",
     "new_run_id",
     "open_run",
     "process_is_alive",

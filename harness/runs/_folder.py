@@ -108,10 +108,21 @@ def open_run(path: Path) -> Run:
         raise UnreadableFileError(f"{manifest_path}: {where}: {first['msg']}") from error
 
     def read(table: str) -> "pd.DataFrame":
+        if table == "requests":
+            _check_requests_are_there(path, manifest)
         frame: pd.DataFrame = read_table(path, table).to_pandas()
         return frame
 
     return Run(path, RunSource.FOLDER, manifest, _read=read)
+
+
+def _check_requests_are_there(path: Path, manifest: Manifest) -> None:
+    rows = sum(worker.rows_received for worker in manifest.workers)
+    files = (path / "requests.parquet", path / "requests.arrows")
+    if rows and manifest.state is RunState.SEALED and not any(file.exists() for file in files):
+        raise UnreadableFileError(
+            f"{path}: requests.parquet is missing although the run recorded {rows} rows"
+        )
 
 
 def process_is_alive(pid: int) -> bool:

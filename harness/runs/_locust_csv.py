@@ -29,6 +29,8 @@ _ABSENT = frozenset({"", "N/A"})
 _PERCENTILE = re.compile(r"\d+(\.\d+)?%")
 _AGAIN = "copy the file again, or run the test again"
 _MAX_CELL_BYTES = 16 * 1024 * 1024
+#: Larger whole numbers have gaps as floats, and no test sends so many requests.
+_MAX_COUNT = 2**53
 
 
 @dataclass(slots=True, frozen=True)
@@ -108,6 +110,14 @@ def read_locust_csvs(prefix: Path) -> Run:
     return Run(prefix, RunSource.LOCUST_CSV, _manifest(prefix, tables.history), locust=tables)
 
 
+def locust_exceptions(prefix: Path) -> "pd.DataFrame | None":
+    """P_exceptions.csv alone: what tasks raised, with Count and Message; None where there is no file.
+
+    Raises UnreadableFileError as `read_locust_csvs` does.
+    """
+    return _read(prefix, _EXCEPTIONS)
+
+
 def _without_ending(path: Path) -> Path:
     for ending in _ENDINGS:
         if path.name.endswith(ending) and path.name != ending:
@@ -152,6 +162,7 @@ def _read(prefix: Path, layout: _Layout) -> "pd.DataFrame | None":
             frame[column] = _numbers(path, frame[column], whole=is_count)
         else:
             frame[column] = frame[column].astype("str")
+    _check_failures(path, frame, layout)
     return frame
 
 
@@ -217,7 +228,25 @@ def _numbers(path: Path, cells: "pd.Series", *, whole: bool) -> "pd.Series":
     if wrong.any():
         cell = present[wrong].iloc[0]
         raise UnreadableFileError(f"{path}: column '{cells.name}': {cell[:40]!r} is not a number; {_AGAIN}")
+    if whole and not numbers.dropna().between(0, _MAX_COUNT).all():
+        cell = present[~numbers.between(0, _MAX_COUNT) & numbers.notna()].iloc[0]
+        raise UnreadableFileError(f"{path}: column '{cells.name}': {cell[:40]!r} is not a count; {_AGAIN}")
     return numbers.astype("int64" if whole and (numbers % 1 == 0).all() else "float64")
+
+
+def _check_failures(path: Path, frame: "pd.DataFrame", layout: _Layout) -> None:
+    """No row has more failures than requests; an absent count is none."""
+    requests, failures = (
+        next((column for column in layout.counts if column.endswith(end)), None)
+        for end in ("Request Count", "Failure Count")
+    )
+    if requests is None or failures is None:
+        return
+    wrong = frame[frame[failures].fillna(0) > frame[requests].fillna(0)]
+    if not wrong.empty:
+        row = wrong.iloc[0]
+        counts = f"{failures} {row[failures]:.0f} is above {requests} {row[requests]:.0f}"
+        raise UnreadableFileError(f"{path}: {row['Name'][:40]!r}: {counts}; {_AGAIN}")
 
 
 def _manifest(prefix: Path, history: "pd.DataFrame | None") -> Manifest:

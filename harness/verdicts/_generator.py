@@ -102,29 +102,28 @@ def check_littles_law(manifest: Manifest, data: RequestDataset) -> ValidityCheck
     that holds exactly for times clipped to it, and then equals the mean number of recorded
     requests in flight. It is taken at the very moments at which workers counted, so that load that
     beats with the counting does not matter. What it finds: rows that are lost or doubled, and
-    clocks that are wrong. Only requests of users that count themselves in flight are compared.
+    clocks that are wrong. Where any request is of a user that does not count itself in flight, the
+    two numbers are not of the same requests. One without an end may have been in flight or not.
     """
     name, limit = "Little's law", f"within {100 * _LITTLE_SHARE:g} %"
-    own = data.samples[data.samples["user_class"].notna()]
+    others = int((data.samples["user_class"].isna() | data.samples["user_class"].eq("")).sum())
+    if others:
+        reason = f"{others} requests are of users that do not count themselves in flight, such as HttpUser"
+        return _unchecked(name, limit, reason)
     worst: tuple[float, int, int, str] | None = None
-    counted_in: dict[str, tuple[int, int]] = {}
-    for phase, worker, rows in _per_worker(data, "in_flight"):
-        implied = _in_flight(own[own["worker"].to_numpy() == worker], moments(rows["at"]))
-        before = counted_in.get(phase, (0, 0))
-        counted_in[phase] = before[0] + int(rows["in_flight"].sum()), before[1] + int(implied.sum())
-    for phase, (counted, implied_sum) in counted_in.items():
-        most = max(counted, implied_sum)
-        if most >= _LITTLE_FEWEST and len(own):
-            off = abs(counted - implied_sum) / most
-            worst = max(worst or (0.0, 0, 0, ""), (off, counted, implied_sum, phase))
+    for phase, (counted, fewest, most) in _in_flight_by_phase(data).items():
+        nearest = min(max(counted, fewest), most)
+        if len(data.samples) and max(counted, nearest) >= _LITTLE_FEWEST:
+            off = abs(counted - nearest) / max(counted, nearest)
+            worst = max(worst or (0.0, 0, 0, ""), (off, counted, nearest, phase))
     if worst is None:
         return _unchecked(name, limit, "too few requests were counted in flight")
-    off, counted, implied_sum, phase = worst
+    off, counted, nearest, phase = worst
     measured = f"{plain(100 * off)} % off"
     if off <= _LITTLE_SHARE:
         return _valid(name, measured, limit, "as many requests were in flight as the recorded ones imply")
     reason = (
-        f"{phase}: workers counted {counted} requests in flight where the recorded ones imply {implied_sum}: "
+        f"{phase}: workers counted {counted} requests in flight where the recorded ones imply {nearest}: "
         "rows are missing or times are wrong"
     )
     return _invalid(name, measured, limit, reason, "check the clocks of the workers' machines; run it again")
@@ -144,11 +143,23 @@ def _per_worker(data: RequestDataset, column: str) -> Iterator[tuple[str, int, "
             yield measured.phase, int(str(worker)), rows
 
 
-def _in_flight(rows: "pd.DataFrame", at_us: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many of these requests were in flight at each moment; one without an end still is."""
+def _in_flight_by_phase(data: RequestDataset) -> dict[str, tuple[int, int, int]]:
+    """Sums over a phase's moments: counted in flight, and the fewest and the most that rows imply."""
+    sums: dict[str, tuple[int, int, int]] = {}
+    for phase, worker, rows in _per_worker(data, "in_flight"):
+        own = data.samples[data.samples["worker"].to_numpy() == worker]
+        fewest, most = _in_flight(own, moments(rows["at"]))
+        before = sums.get(phase, (0, 0, 0))
+        sums[phase] = before[0] + int(rows["in_flight"].sum()), before[1] + fewest, before[2] + most
+    return sums
+
+
+def _in_flight(rows: "pd.DataFrame", at_us: NDArray[np.int64]) -> tuple[int, int]:
+    """Requests in flight, summed over moments: of those that have an end, and of all."""
     sent, done = rows["sent_us"].to_numpy(), rows["done_us"].to_numpy()
-    known = sent != NO_TIME
-    return in_flight_at(sent[known], done[known & (done != NO_TIME)], at_us)
+    begun, ended = sent != NO_TIME, (sent != NO_TIME) & (done != NO_TIME)
+    fewest, most = (int(in_flight_at(sent[known], done[ended], at_us).sum()) for known in (ended, begun))
+    return fewest, most
 
 
 def _longest_stretch(at_us: NDArray[np.int64], above: NDArray[np.bool_]) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.analysis import Dataset, RequestDataset, provider_words
+from harness.analysis import Dataset, RequestDataset, Selection, provider_words, quantile_of
 from harness.errors import ExitCode
 from harness.runs import Manifest, Run
 from harness.verdicts._criteria import judge_criteria
@@ -33,11 +33,18 @@ def judge(run: Run, dataset: Dataset, rules: Iterable[Rule], *, strict: bool = F
 
 
 def response_time_limits(rules: Iterable[Rule]) -> dict[str | None, float]:
-    """What goodput counts under, in ms by category: the strictest target on the response time."""
+    """What goodput counts under, in ms by category (None: all), the strictest target of each.
+
+    A limit is a target on a quantile or the mean of the response time of a whole category, or of
+    all requests. A rule about one phase, name or model says nothing of the other requests, and one
+    on the least, the largest or the spread of the times is not about the usual request.
+    """
     limits: dict[str | None, float] = {}
     for rule in rules:
-        if rule.quantity == "response_time" and rule.lower_is_better and rule.unit == "ms":
-            category = rule.selection.category
+        category = rule.selection.category
+        usual = rule.statistic == "mean" or quantile_of(rule.statistic) is not None
+        whole = rule.selection == Selection(category=category)
+        if rule.quantity == "response_time" and rule.lower_is_better and usual and whole:
             limits[category] = min(rule.target, limits.get(category, rule.target))
     return limits
 

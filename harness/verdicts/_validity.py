@@ -5,11 +5,12 @@ check without its data is UNCHECKED. The run is INVALID if any check is; VALID i
 all essential ones are VALID; else UNCHECKED.
 """
 
+import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.analysis import Dataset, RequestDataset
-from harness.runs import Manifest, Run, RunSource, RunState
+from harness.runs import Manifest, Run, RunSource, RunState, process_is_alive
 from harness.verdicts._generator import check_cpu, check_littles_law, check_loop_lag, check_schedule_delay
 from harness.verdicts._model import Validity, ValidityCheck
 
@@ -56,14 +57,16 @@ def _stock_csvs() -> ValidityCheck:
 def _sealed(manifest: Manifest, data: RequestDataset) -> ValidityCheck:  # noqa: ARG001 - one signature
     if manifest.state is RunState.SEALED:
         return _valid("run sealed", "sealed", "sealed", "the run ended in order")
-    return ValidityCheck(
-        "run sealed",
-        Validity.INVALID,
-        str(manifest.state),
-        "sealed",
-        "the run is still going on, or its process died: what came after the last write is unknown",
-        "run it again; what killed it is in the log of the Locust process",
-    )
+    reason = "the run is still going on, or its process died: what came after the last write is unknown"
+    remedy = "run it again; what killed it is in the log of the Locust process"
+    # A pid tells something only on the machine that gave it.
+    if manifest.pid > 0 and manifest.host.name == platform.node():
+        if process_is_alive(manifest.pid):
+            reason = "the run is still going on: figures are of what was written until now"
+            remedy = "wait until it has ended"
+        else:
+            reason = "its process died: what came after the last write is unknown"
+    return ValidityCheck("run sealed", Validity.INVALID, str(manifest.state), "sealed", reason, remedy)
 
 
 def _samples_complete(manifest: Manifest, data: RequestDataset) -> ValidityCheck:
@@ -97,12 +100,21 @@ def _workers(manifest: Manifest, data: RequestDataset) -> ValidityCheck:  # noqa
 
 
 def _requests(manifest: Manifest, data: RequestDataset) -> ValidityCheck:
-    inside, limit = int(data.whole.flagged("counted").sum()), "1 or more"
-    if inside:
-        return _valid("requests", f"{inside}", limit, "requests ended in the measured window")
+    """A service that answers nothing is a finding, which criteria judge; too short a look is none."""
+    limit, whole = "1 or more", data.whole
+    unanswered = int(whole.flagged("unanswered").sum())
+    ended, sent = int(whole.flagged("counted").sum()) - unanswered, int(whole.inside.sum())
+    if ended:
+        return _valid("requests", f"{ended}", limit, "requests ended in the measured window")
+    if unanswered:
+        reason = f"the service answered none of {sent} requests in the time it had: the criteria judge that"
+        return _valid("requests", f"0 of {sent} answered", limit, reason)
     if not data.measured.pieces:
         reason = "the measured window is empty: no hold phase is longer than warm-up and settling"
         remedy = f"hold the load longer than the warm-up of {manifest.scenario.warm_up_s:g} s, or shorten it"
+    elif sent:
+        reason = f"the service answered none of {sent} requests, and none was pending long enough to blame it"
+        remedy = "hold the load for longer than a request takes"
     else:
         reason = f"no request ended in the measured window ({len(data.samples)} in the whole run)"
         remedy = "check that users were spawned and that the target answers within the hold phases"

@@ -1,5 +1,6 @@
 """Figures from stock Locust CSVs: tables computed by Locust's own code from known response times."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -280,3 +281,13 @@ def test_no_tables_at_all() -> None:
     manifest = Manifest(run_id="p", scenario=ScenarioRecord(name="p"))
     with pytest.raises(UnreadableFileError, match="no Locust tables"):
         Dataset.from_run(Run(Path("p"), RunSource.LOCUST_CSV, manifest))
+
+
+def test_exceptions_in_tasks_are_noted() -> None:
+    run = csv_run([stats_row("Aggregated", TIMES)])
+    assert run.locust is not None
+    table = pd.DataFrame({"Count": [2, 1], "Message": ["boom", "other"]})
+    noted = replace(run, locust=replace(run.locust, exceptions=table))
+    assert (
+        summarise(noted).notes[-1] == "3 exceptions in users' tasks, most often 'boom': see p_exceptions.csv"
+    )

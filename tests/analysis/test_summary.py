@@ -6,7 +6,7 @@ import pytest
 
 from harness.analysis import Summary, summarise
 from harness.runs import TargetRecord
-from tests.support.recorded_runs import START_US, health, phase, request, span, write_run
+from tests.support.recorded_runs import START_US, Row, health, phase, request, span, write_run
 
 ROWS = [
     request(0.5, 100),  # warm-up
@@ -199,3 +199,121 @@ def test_a_worker_clock_ahead_of_the_run_is_counted_in_its_first_second(tmp_path
     assert series is not None
     assert list(series.throughput_per_s) == [1.0, 1.0]
     assert run.manifest.phases[0].start_us == START_US
+
+
+PENDING = "still unanswered when the run ended, the longest after"
+ERRORS = "pending for 5 s or longer, count as errors"
+IN_NONE = "they are in no percentile"
+
+
+@pytest.mark.parametrize(
+    ("rows", "notes"),
+    [
+        pytest.param(
+            [request(1, 100), request(3, None), request(17, None)],
+            [f"2 requests were {PENDING} 18 s: {IN_NONE}; 1 of them, {ERRORS}"],
+            id="one for long",
+        ),
+        pytest.param(
+            [request(1, 100), request(20, 900, outcome="incomplete")],
+            [f"1 request was {PENDING} 0.9 s: {IN_NONE}"],
+            id="cut short",
+        ),
+        pytest.param(
+            [request(1, None), request(3, None)],
+            [
+                "the service answered none of the 2 requests of the measured window",
+                f"2 requests were {PENDING} 20 s: {IN_NONE}; 2 of them, {ERRORS}",
+            ],
+            id="nothing answered",
+        ),
+    ],
+)
+def test_unanswered_requests_are_noted(tmp_path: Path, rows: list[Row], notes: list[str]) -> None:
+    summary = summarise(write_run(tmp_path, rows, phases=PHASES))
+    assert list(summary.notes) == notes
+
+
+def test_an_unanswered_request_is_an_error_of_the_service(tmp_path: Path) -> None:
+    rows = [request(1, 100), request(2, 9000, outcome="incomplete", cause="generator")]
+    summary = summarise(write_run(tmp_path, rows, phases=PHASES))
+    assert [(e.outcome, e.cause, e.error, e.count) for e in summary.errors] == [
+        ("incomplete", "service", "unanswered", 1)
+    ]
+    assert (summary.totals.errors, summary.totals.incomplete) == (1, 1)
+    assert summary.overall.error_rate.value == 50.0
+    assert summary.overall.response_time["max"].value == 100.0
+
+
+EXCEPTIONS = "Count,Message,Traceback,Nodes\r\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "notes"),
+    [
+        pytest.param(EXCEPTIONS, (), id="none"),
+        pytest.param(
+            EXCEPTIONS + '3,no case,there,local\r\n110,"boom\nand more",here,local\r\n3,boom,x,w\r\n',
+            ("116 exceptions in users' tasks, most often 'boom': see locust_exceptions.csv",),
+            id="some",
+        ),
+        pytest.param(
+            EXCEPTIONS + "1,,here,local\r\n",
+            ("1 exception in users' tasks: see locust_exceptions.csv",),
+            id="without a message",
+        ),
+        pytest.param(
+            "", ("exceptions in users' tasks are not known: locust_exceptions.csv is unreadable",), id="empty"
+        ),
+    ],
+)
+def test_exceptions_in_tasks_are_noted(tmp_path: Path, text: str, notes: tuple[str, ...]) -> None:
+    run = write_run(tmp_path, [request(1, 100)], phases=PHASES)
+    (run.path / "locust_exceptions.csv").write_text(text, newline="")
+    assert summarise(run).notes == notes
+
+
+def two_requests(tmp_path: Path, *spans: tuple[int, str, float]) -> dict[str, float | None]:
+    """Shares of the additive components of two requests of 100 and 200 ms."""
+    rows = [request(2, 100), request(3, 200)]
+    summary = summarise(write_run(tmp_path, rows, spans=[span(*item) for item in spans], phases=PHASES))
+    assert {item.component for item in summary.components} == {name for _, name, _ in spans}
+    return {item.component: item.share_percent for item in summary.components if item.additive}
+
+
+@pytest.mark.parametrize(
+    ("spans", "shares"),
+    [
+        pytest.param(
+            [(0, "llm", 60), (0, "db", 20), (0, "total", 90), (1, "llm", 120), (1, "total", 110)],
+            {"db": 10.0, "llm": 90.0},
+            id="within the totals together",
+        ),
+        pytest.param(
+            [(0, "llm", 60), (0, "app", 90), (0, "total", 90)], {}, id="nested: more than the total"
+        ),
+        pytest.param([(0, "llm", 91.5), (0, "total", 90)], {"llm": 100 * 91.5 / 90}, id="rounding"),
+        pytest.param(
+            [(0, "llm", 30), (1, "db", 150)], {"db": 50.0, "llm": 10.0}, id="no total: service time"
+        ),
+        pytest.param([(0, "llm", 90), (0, "app", 100)], {}, id="no total: more than the service time"),
+        pytest.param(
+            [(0, "overhead", 9), (0, "llm", 81), (0, "total", 90)],
+            {"overhead": 10.0, "llm": 90.0},
+            id="overhead alone is any service's",
+        ),
+        pytest.param([(0, "total", 90)], {}, id="a total alone"),
+        pytest.param([(0, "triage", 45), (0, "queue", 9), (0, "total", 90)], {"triage": 50.0}, id="bundled"),
+    ],
+)
+def test_components_of_any_service(
+    tmp_path: Path, spans: list[tuple[int, str, float]], shares: dict[str, float]
+) -> None:
+    assert two_requests(tmp_path, *spans) == pytest.approx(shares)
+
+
+def test_components_that_overlap_in_one_category_are_additive_in_none(tmp_path: Path) -> None:
+    rows = [request(2, 100), request(3, 200, category="complex")]
+    spans = [span(0, "llm", 50), span(0, "total", 100), span(1, "llm", 250), span(1, "total", 200)]
+    summary = summarise(write_run(tmp_path, rows, spans=spans, phases=PHASES))
+    assert not any(item.additive for item in summary.components)

@@ -117,3 +117,22 @@ def test_a_folder_that_is_no_run_is_exit_code_2(project: Any) -> None:
     ended = project.run("report", ".")
     assert ended.returncode == 2
     assert "not a run folder" in ended.stderr
+
+
+def test_a_folder_of_csvs_is_one_line_with_their_prefix(report: Any, prefix: Path) -> None:
+    Path("csvs").mkdir()
+    shutil.copy(prefix.with_name("stock_stats.csv"), "csvs")
+    ended, out, err = report("csvs")
+    assert (ended, out) == (2, "")
+    assert "give their prefix, such as csvs/stock" in err
+    assert len(err.splitlines()) == 1
+    assert report("csvs/stock")[0] == 0
+
+
+@pytest.mark.parametrize("counts", [b"/flaky,20,21", b"/flaky,20,-1"], ids=["too many", "negative"])
+def test_impossible_counts_are_one_line(report: Any, counts: bytes) -> None:
+    path = Path("stock_stats.csv")
+    path.write_bytes(path.read_bytes().replace(b"/flaky,20,5", counts))
+    ended, out, err = report("stock")
+    assert (ended, out) == (2, "")
+    assert len(err.splitlines()) == 1

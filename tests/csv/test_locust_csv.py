@@ -164,6 +164,30 @@ DAMAGE: list[tuple[str, str, Callable[[Path], object], str]] = [
     ("binary", "stock_stats.csv", _write(b"PAR1\x00\x01\n"), "is binary"),
     ("not UTF-8", "stock_stats.csv", _write(b"\xff\xfe\x00"), "is not UTF-8 text"),
     ("a word for a number", "stock_stats.csv", _cut(lambda raw: raw.replace(b"273", b"many")), "'many'"),
+    (
+        "more failures than requests",
+        "stock_stats.csv",
+        _cut(lambda raw: raw.replace(b"/flaky,20,5", b"/flaky,20,21")),
+        "'/flaky': Failure Count 21 is above Request Count 20",
+    ),
+    (
+        "failures of no requests",
+        "stock_stats.csv",
+        _cut(lambda raw: raw.replace(b"/flaky,20,5", b"/flaky,N/A,5")),
+        "is above",
+    ),
+    (
+        "negative",
+        "stock_stats.csv",
+        _cut(lambda raw: raw.replace(b",20,5,", b",-20,-50,")),
+        "'-20' is not a count",
+    ),
+    (
+        "endless",
+        "stock_stats.csv",
+        _cut(lambda raw: raw.replace(b",20,5,", b",inf,5,")),
+        "'inf' is not a count",
+    ),
     ("a folder", "stock_stats.csv", _replace_by_folder, "cannot be read"),
     ("history cut", "stock_stats_history.csv", _cut(lambda raw: raw[:-9]), "history.csv: line 13"),
     (

@@ -1,12 +1,14 @@
 """Oracle: what was recorded is what the batches hold, once, in order, numbered without gaps."""
 
 import itertools
+from datetime import datetime
+from typing import cast
 
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.engine import Answer, Recorder, Request, Response, RunTicket, Shipment, Span, classify
+from harness.engine import Answer, Recorder, Request, Response, RunTicket, Shipment, Span, classify, now_us
 from harness.runs import REQUEST_ID_BITS, REQUEST_SCHEMA, SPAN_SCHEMA
 
 
@@ -74,12 +76,14 @@ def test_a_row_holds_what_was_known() -> None:
 def test_what_is_in_flight_at_the_end_is_incomplete() -> None:
     recorder = Recorder()
     recorder.begin(RunTicket("t"))
+    before_us = now_us()
     answered, _lost = recorder.sent(Request("POST", "/a")), recorder.sent(Request("POST", "/b"))
     recorder.settled(answered)
     assert recorder.in_flight == 1
     assert recorder.abandon_all() == 1
     (row,) = _rows([recorder.ship()])
-    assert (row["name"], row["outcome"], row["done_at"]) == ("/b", "incomplete", None)
+    assert (row["name"], row["outcome"], row["user_class"]) == ("/b", "incomplete", None)
+    assert before_us <= int(cast("datetime", row["done_at"]).timestamp() * 1e6 + 0.5) <= now_us()
 
 
 def test_outside_of_a_run_nothing_is_kept() -> None:

@@ -149,9 +149,9 @@ def test_every_chart_has_a_finding_a_label_and_a_table(samples: dict[str, Any]) 
         assert finding in text
 
 
-def test_says_first_run_where_there_is_no_earlier_one(samples: dict[str, Any]) -> None:
+def test_says_that_there_is_no_earlier_run(samples: dict[str, Any]) -> None:
     text = without_plotly(html_report(*samples["passing"]))
-    assert "First run of this scenario; the trend begins with the next" in text
+    assert "No earlier run to compare with; the trend begins with the next" in text
     assert 'data-figure="trend"' not in text
 
 
@@ -233,3 +233,33 @@ def test_plotly_draws_percentiles_of_a_thinned_series_as_maxima_never_means(samp
     assert set(by_name["p95"]) == {50.0}
     assert set(by_name["errors"]) == {None}
     assert "Each point stands for 2 s" in text
+
+
+def test_an_invalid_run_is_not_on_the_trends_line(samples: dict[str, Any]) -> None:
+    sample = samples["invalid"]
+    text = without_plotly(html_report(*sample))
+    assert "This run is INVALID, so it is not compared with earlier ones" in text
+    figures = json.loads(next(script for script in Page(text).scripts if script.startswith("{")))
+    assert sample.summary.run_id not in figures["trend"]["data"][0]["x"]
+
+
+def test_stock_csvs_state_nothing_that_nobody_recorded(samples: dict[str, Any]) -> None:
+    text = without_plotly(html_report(*samples["stock_csv"]))
+    for claim in ("Seed", ">Mode<", "from when a request was due", "hold phases", "still in flight"):
+        assert claim not in text
+    assert "harness report PREFIX" in text
+
+
+def test_the_command_names_no_path_that_a_report_cannot_know(samples: dict[str, Any]) -> None:
+    assert "harness report RUN_FOLDER<" in without_plotly(html_report(*samples["full"]))
+
+
+def test_components_that_do_not_add_up_are_a_table_only(samples: dict[str, Any]) -> None:
+    sample = samples["full"]
+    overlapping = [replace(item, additive=False, share_percent=None) for item in sample.summary.components]
+    summary = replace(sample.summary, components=overlapping)
+    text = without_plotly(html_report(*sample._replace(summary=summary)))
+    assert "The service sent no component times" not in text
+    assert "The component times do not add up to the service&#39;s time" in text
+    assert 'data-figure="components"' not in text
+    assert "specialist-cardiology" in text

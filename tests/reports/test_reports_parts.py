@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from harness.analysis import Window, WindowPiece
+from harness.analysis import SlowRequest, Window, WindowPiece
 from harness.errors import ExitCode
 from harness.reports import __all__ as public
 from harness.reports._findings import scaling_finding, throughput_finding, trend_finding
 from harness.reports._limits import latency_limits, levels
 from harness.reports._order import additive_order, fastest_first
+from harness.reports._page import bar_parts
 from harness.reports._timeline import Excluded, excluded_stretches
 from harness.reports._words import headline, overall, provider
 from harness.verdicts import Criterion, Validity
@@ -172,5 +173,20 @@ def test_trend_finding_compares_with_the_latest_earlier_run(samples: dict[str, A
     now = sample.summary.by_category["simple"].response_time["p95"]
     point = replace(sample.trend[0], category="simple", p95=replace(now, value=now.value / 1.25))
     older = replace(point, started_at="2026-01-01T00:00:00Z", p95=replace(now, value=1.0))
-    found = trend_finding(sample.summary, [point, older])
+    found = trend_finding(sample.summary, [point, older], "PASS")
     assert found == "p95 response time of simple cases is 25 % above the previous run"
+
+
+@pytest.mark.parametrize(
+    ("components_ms", "words"),
+    [
+        pytest.param(
+            {"model": 60.0, "db": 30.0, "total": 90.0}, ["model", "db", "outside the service"], id="all"
+        ),
+        pytest.param({"model": 60.0, "total": 90.0}, ["model", "the rest"], id="a part of the total"),
+        pytest.param({"total": 90.0}, ["not broken down"], id="none"),
+    ],
+)
+def test_what_is_left_of_a_slow_request(components_ms: dict[str, float], words: list[str]) -> None:
+    slow = SlowRequest("c", "simple", "n", "p", 100.0, "ok", components_ms)
+    assert [part.name for part in bar_parts(slow, ["model", "db"], 100.0)] == words

@@ -126,3 +126,9 @@ def test_a_command_line_that_is_not_utf_8_does_not_cost_the_report(
     manifest = sample.manifest.model_copy(update={"command": ["locust", "--host", "caf\udce9"]})
     write_reports(tmp_path, *sample._replace(manifest=manifest))
     assert "caf?" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_stock_csvs_tell_neither_mode_nor_workers_nor_seed(samples: dict[str, Any]) -> None:
+    sample = samples["stock_csv"]
+    run = summary_document(sample.summary, sample.judgement, sample.manifest)["run"]
+    assert (run["mode"], run["workers"], run["seed"]) == (None, None, None)

@@ -15,6 +15,7 @@ from harness.runs import (
     RunFolder,
     RunState,
     ScenarioRecord,
+    WorkerRecord,
     is_run_folder,
     new_run_id,
     open_run,
@@ -102,3 +103,14 @@ def test_a_process_that_is_gone_is_told_from_one_that_runs() -> None:
     assert process_is_alive(os.getpid())
     assert not process_is_alive(0)
     assert not process_is_alive(2**22 + 1)
+
+
+def test_a_sealed_run_whose_requests_are_gone_is_not_an_empty_one(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, _manifest())
+    folder.append("requests", _batch(5))
+    workers = [WorkerRecord(index=0, id="local", rows_received=5)]
+    folder.seal(folder.manifest.model_copy(update={"workers": workers}))
+    (folder.path / "requests.parquet").unlink()
+    says = "requests.parquet is missing although the run recorded 5 rows"
+    with pytest.raises(UnreadableFileError, match=says):
+        open_run(folder.path).requests()

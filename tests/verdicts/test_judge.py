@@ -115,7 +115,38 @@ def test_response_time_limits_are_the_strictest_targets() -> None:
         "p95(response_time) < 2 s",
         "p95(service_time) < 1 ms",
         "count(response_time) > 5",
+        "max(response_time){category=simple} < 1 ms",
+        "min(response_time) < 1 ms",
+        "stdev(response_time) < 1 ms",
+        "p95(response_time){phase=highest} < 1 ms",
+        "p95(response_time){category=simple, name=/a} < 1 ms",
+        "p95(response_time){category=complex, model=large} < 1 ms",
         "error_rate < 1 %",
     ]
     rules = [parse_rule(str(index), text) for index, text in enumerate(texts)]
     assert response_time_limits(rules) == {"simple": 300.0, None: 2000.0}
+
+
+def test_a_service_that_hangs_from_the_first_second_fails(tmp_path: Path) -> None:
+    # All five users wait for an answer since before the measured window.
+    hanging = [request(0.1, None) for _ in range(5)]
+    rule = "error_rate < 10 %, critical < 50 %"
+    judgement = judged(tmp_path, rule, PASS, requests=hanging, warm_up_s=5.0)
+    assert judgement.validity is Validity.VALID
+    assert [str(criterion.verdict) for criterion in judgement.criteria] == ["FAIL", "NO DATA"]
+    assert judgement.exit_code is ExitCode.CRITERIA
+
+
+def test_requests_that_the_end_of_the_run_cut_short_are_no_errors(tmp_path: Path) -> None:
+    cut = [request(18, 1000, outcome="incomplete") for _ in range(50)]
+    judgement = judged(tmp_path, "error_rate < 2 %", requests=[*REQUESTS, *cut])
+    assert judgement.headline == "PASS: 1 of 1 criteria met"
+
+
+def test_a_service_that_takes_long_is_not_blamed_for_what_it_was_still_doing(tmp_path: Path) -> None:
+    # 8 s is what it takes: 7 s say nothing, 9 s do.
+    slow = [request(0.02 * index, 8000) for index in range(300)]
+    for pending_ms, verdict in ((7000, "PASS"), (9000, "FAIL")):
+        rows = [*slow, *(request(9, pending_ms, outcome="incomplete") for _ in range(50))]
+        judgement = judged(tmp_path / verdict, "error_rate < 2 %", requests=rows)
+        assert [str(criterion.verdict) for criterion in judgement.criteria] == [verdict]

@@ -1,5 +1,7 @@
 """Each thing that makes a measurement worthless, and the healthy run beside it."""
 
+import os
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.runs import LocustTables, Manifest, Run, RunSource, ScenarioRecord, WorkerRecord
+from harness.runs import HostRecord, LocustTables, Manifest, Run, RunSource, ScenarioRecord, WorkerRecord
 from harness.verdicts import Validity, ValidityCheck, judge_validity, overall_validity
 from tests.support.recorded_runs import Row, health, phase, request, write_run
 
@@ -155,6 +157,74 @@ def test_users_that_do_not_count_themselves_in_flight_are_not_compared(tmp_path:
     rows = [request(second + 0.1, 800, user_class=None) for second in range(50) for _ in range(4)]
     checks = checks_of(tmp_path, requests=rows, generator=[row | {"in_flight": 0} for row in HEALTH])
     assert checks["Little's law"].verdict is Validity.UNCHECKED
+
+
+@pytest.mark.parametrize("unnamed", [None, ""])
+def test_one_request_of_such_a_user_is_enough(tmp_path: Path, unnamed: str | None) -> None:
+    rows = [*REQUESTS, *(request(second + 0.4, 300, user_class=unnamed) for second in range(50))]
+    check = checks_of(tmp_path, requests=rows)["Little's law"]
+    assert (str(check.verdict), "50 requests are of users" in check.reason) == ("UNCHECKED", True)
+
+
+@pytest.mark.parametrize(
+    ("counted", "verdict"),
+    [
+        pytest.param(1, "VALID", id="abandoned at once"),
+        pytest.param(5, "VALID", id="in flight to the end"),
+        pytest.param(6, "INVALID", id="more than there can have been"),
+    ],
+)
+def test_a_request_without_an_end_may_have_been_in_flight_or_not(
+    tmp_path: Path, counted: int, verdict: str
+) -> None:
+    rows = [*REQUESTS, *(request(0.05, None) for _ in range(4))]
+    checks = checks_of(tmp_path, requests=rows, generator=[row | {"in_flight": counted} for row in HEALTH])
+    assert str(checks["Little's law"].verdict) == verdict
+
+
+def test_an_abandoned_request_is_in_flight_until_it_was_given_up(tmp_path: Path) -> None:
+    # Four that a ramp-down gave up after 25 s: counted until then, and not in the second hold.
+    rows = [*REQUESTS, *(request(0.05, 25_000, outcome="incomplete") for _ in range(4))]
+    counts = [row | {"in_flight": 5 if second < 25 else 1} for second, row in enumerate(HEALTH)]
+    assert checks_of(tmp_path, requests=rows, generator=counts)["Little's law"].verdict is Validity.VALID
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict", "measured", "says"),
+    [
+        pytest.param(
+            [request(1, None) for _ in range(6)],
+            "VALID",
+            "0 of 6 answered",
+            "none of 6",
+            id="a service hangs",
+        ),
+        pytest.param(
+            [request(48, 3000, outcome="incomplete")], "INVALID", "0", "none of 1", id="too short a look"
+        ),
+        pytest.param([request(1, 20, outcome="timeout")], "VALID", "1", "ended", id="a timeout is an end"),
+    ],
+)
+def test_a_service_that_answers_nothing_is_for_the_criteria(
+    tmp_path: Path, rows: list[Row], verdict: str, measured: str, says: str
+) -> None:
+    check = checks_of(tmp_path, requests=rows)["requests"]
+    assert (str(check.verdict), check.measured) == (verdict, measured)
+    assert says in check.reason
+
+
+@pytest.mark.parametrize(
+    ("host", "pid", "says"),
+    [
+        pytest.param(platform.node(), os.getpid(), "the run is still going on: ", id="alive"),
+        pytest.param(platform.node(), 2**22 + 1, "its process died: ", id="gone"),
+        pytest.param(platform.node(), 0, "still going on, or its process died", id="no pid"),
+        pytest.param("elsewhere", os.getpid(), "still going on, or its process died", id="another machine"),
+    ],
+)
+def test_a_run_that_is_not_sealed_goes_on_or_crashed(tmp_path: Path, host: str, pid: int, says: str) -> None:
+    check = checks_of(tmp_path, sealed=False, pid=pid, host=HostRecord(name=host))["run sealed"]
+    assert (check.verdict, says in check.reason) == (Validity.INVALID, True)
 
 
 def test_stock_csvs_are_unchecked(tmp_path: Path) -> None:
