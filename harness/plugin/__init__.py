@@ -20,7 +20,12 @@ from locust.web import WebUI
 from harness.engine import access_to_service, record_event, recorder
 from harness.errors import HarnessError
 from harness.plugin._coordinator import Coordinator
-from harness.plugin._generator import WorkerSide, spawn_only_once_attached, stop_users_between_tasks
+from harness.plugin._generator import (
+    WorkerSide,
+    leave_a_master_that_is_gone,
+    spawn_only_once_attached,
+    stop_users_between_tasks,
+)
 from harness.plugin._options import add_options
 from harness.plugin._settings import resolve_settings
 from harness.plugin._web import WebSide
@@ -97,6 +102,7 @@ def _on_init(environment: Environment, runner: Any, web_ui: WebUI | None = None,
 
 spawn_only_once_attached()
 stop_users_between_tasks()
+leave_a_master_that_is_gone()
 events.init_command_line_parser.add_listener(add_options)
 events.init.add_listener(_on_init)
 events.request.add_listener(_on_request)

@@ -13,7 +13,7 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
-from locust import TaskSet, User
+from locust import TaskSet, User, runners
 from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import LocalRunner, Runner, WorkerRunner
@@ -32,6 +32,9 @@ ORPHAN_GRACE_S = 5.0
 
 #: How long a worker that is asked for users waits for the ticket of the run they belong to.
 TICKET_S = 10.0
+
+#: How long a worker goes on without a sign of its master: the drain deadline plus 10 s.
+MASTER_GONE_S = 40
 
 
 def stop_users_between_tasks() -> None:
@@ -129,6 +132,11 @@ def spawn_only_once_attached() -> None:
         return self.spawn_users(*args, **kwargs)  # by now the instance's own, see Generator
 
     WorkerRunner.spawn_users = once_attached  # type: ignore[method-assign,assignment]  # as it is called
+
+
+def leave_a_master_that_is_gone() -> None:
+    """Make a worker on another machine leave after as long as any ending may take; Locust waits 60 s."""
+    runners.MASTER_HEARTBEAT_TIMEOUT = MASTER_GONE_S
 
 
 class WorkerSide:

@@ -152,3 +152,19 @@ def test_a_worker_that_joins_takes_its_share(
     assert len(requests) == ended.locust_count == service.answered
     assert set(requests["worker"]) == {0, 1}
     assert requests["request_id"].is_unique
+
+
+def test_a_worker_from_elsewhere_leaves_a_master_that_was_killed(
+    run_locust: LocustRunner, service: Service, start: Starter
+) -> None:
+    port = str(free_port())
+    worker = start("-f", str(SUPPORT / "work_user.py"), "--worker", "--master-port", port, "WorkUser")
+    run_locust(
+        *("-H", service.url, "--master", "--master-bind-port", port, "--expect-workers", "1"),
+        *("-u", "2", "-r", "2", "-t", "300s", "WorkUser"),
+        when=lambda: service.answered > 50,
+        send=signal.SIGKILL,
+    )
+    killed = time.monotonic()
+    worker.communicate(timeout=90)
+    assert time.monotonic() - killed < 60
