@@ -115,11 +115,6 @@ def ask_target(url: str, access: Access | None = None) -> TargetRecord:
         return TargetRecord(url=public_url(url))
     except http.client.InvalidURL as error:
         raise UserError(f"--host {public_url(url)}: not an address ({error})") from error
-    except http.client.HTTPException as error:
-        raise TargetUnreachableError(
-            f"what listens at {public_url(url)} does not speak HTTP ({type(error).__name__}); "
-            "name the service with --host"
-        ) from error
     except ValueError:
         return TargetRecord(url=public_url(url))
     except OSError as error:
@@ -133,6 +128,11 @@ def ask_target(url: str, access: Access | None = None) -> TargetRecord:
         raise TargetUnreachableError(
             f"the service at {public_url(url)} does not answer ({text}); "
             "start it, or name another with --host"
+        ) from error
+    except http.client.HTTPException as error:
+        raise TargetUnreachableError(
+            f"what listens at {public_url(url)} does not speak HTTP ({type(error).__name__}); "
+            "name the service with --host"
         ) from error
     return _target_record(url, document)
 
