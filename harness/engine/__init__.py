@@ -2,10 +2,11 @@
 
 from harness.engine._access import Access, access_to_service
 from harness.engine._cases import Case, CaseDeck, Corpus, case_stream, load_corpus
+from harness.engine._clock import now_us
 from harness.engine._health import HealthMonitor
 from harness.engine._listener import record_event
 from harness.engine._outcome import Answer, Ending, classify
-from harness.engine._recorder import Recorder, Request, Response, RunTicket, Shipment, now_us
+from harness.engine._recorder import Recorder, Request, Response, RunTicket, Shipment
 from harness.engine._server_timing import Span, parse_server_timing
 from harness.engine._user import ServiceUser, recorder
 

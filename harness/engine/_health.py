@@ -10,7 +10,8 @@ from collections.abc import Callable
 import gevent
 import psutil
 
-from harness.engine._recorder import Recorder, now_us
+from harness.engine._clock import now_us
+from harness.engine._recorder import Recorder
 from harness.runs import LATE_HEARTBEAT_MS
 
 HEARTBEAT_S = 0.02
@@ -49,6 +50,7 @@ class HealthMonitor:
                     sum(lag > LATE_HEARTBEAT_MS for lag in lags_ms),
                     self._recorder.in_flight,
                     self._user_count(),
+                    None,
                     None,
                     None,
                     None,

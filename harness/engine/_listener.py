@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.engine._clock import now_us
 from harness.engine._outcome import Answer, classify
-from harness.engine._recorder import Recorder, Request, Response, now_us
+from harness.engine._recorder import Recorder, Request, Response
 from harness.engine._server_timing import parse_server_timing
 
 CONTEXT_KEY = "harness.pending"

@@ -6,13 +6,13 @@ missing. Nothing here knows Locust.
 """
 
 import itertools
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from harness.engine._clock import now_us
 from harness.engine._outcome import Answer, Ending
 from harness.engine._server_timing import Span
 from harness.runs import (
@@ -230,8 +230,3 @@ def _encode(rows: list[tuple[Any, ...]], schema: pa.Schema) -> bytes:
     ]
     data: bytes = pa.RecordBatch.from_arrays(columns, schema=schema).serialize().to_pybytes()
     return data
-
-
-def now_us() -> int:
-    """UTC now, in whole microseconds."""
-    return time.time_ns() // 1000

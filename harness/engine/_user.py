@@ -22,9 +22,10 @@ from geventhttpclient.useragent import ConnectionError as HTTPClientError
 from locust.contrib.fasthttp import FastHttpSession, FastHttpUser
 
 from harness.engine._access import access_of, secret, ssl_context_factory
+from harness.engine._clock import now_us
 from harness.engine._listener import CONTEXT_KEY, Pending
 from harness.engine._outcome import Answer
-from harness.engine._recorder import Recorder, Request, now_us
+from harness.engine._recorder import Recorder, Request
 
 logger = logging.getLogger(__name__)
 

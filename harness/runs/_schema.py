@@ -76,6 +76,7 @@ GENERATOR_SCHEMA = pa.schema(
         ("in_flight", pa.int32()),
         ("users", pa.int32()),
         ("schedule_delay_ms", pa.float64()),
+        ("arrivals_due", pa.int32()),
         ("late", pa.int32()),
         ("dropped", pa.int32()),
         ("samples_shipped", pa.int64()),
