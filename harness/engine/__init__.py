@@ -1,6 +1,14 @@
 """What sends requests and records them: the user class, the request log, the generator's health."""
 
 from harness.engine._access import Access, access_to_service
+from harness.engine._arrivals import (
+    ArrivalUser,
+    abandon_arrivals,
+    check_arrival_users,
+    finish_arrivals,
+    planned_arrivals_per_s,
+    stop_arrivals,
+)
 from harness.engine._cases import Case, CaseDeck, Corpus, case_stream, load_corpus
 from harness.engine._clock import now_us
 from harness.engine._health import HealthMonitor
@@ -8,11 +16,13 @@ from harness.engine._listener import record_event
 from harness.engine._outcome import Answer, Ending, classify
 from harness.engine._recorder import Recorder, Request, Response, RunTicket, Shipment
 from harness.engine._server_timing import Span, parse_server_timing
+from harness.engine._stats_feed import StatsFeed, flush_stats, flush_stats_often, stats_feed
 from harness.engine._user import ServiceUser, recorder
 
 __all__ = [
     "Access",
     "Answer",
+    "ArrivalUser",
     "Case",
     "CaseDeck",
     "Corpus",
@@ -25,12 +35,21 @@ __all__ = [
     "ServiceUser",
     "Shipment",
     "Span",
+    "StatsFeed",
+    "abandon_arrivals",
     "access_to_service",
     "case_stream",
+    "check_arrival_users",
     "classify",
+    "finish_arrivals",
+    "flush_stats",
+    "flush_stats_often",
     "load_corpus",
     "now_us",
     "parse_server_timing",
+    "planned_arrivals_per_s",
     "record_event",
     "recorder",
+    "stats_feed",
+    "stop_arrivals",
 ]

@@ -9,7 +9,7 @@ import functools
 import os
 import re
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,12 +27,12 @@ class Tls:
     client_key: str | None = None
     insecure: bool = False
 
-    def context(self, fallback_ca: str | None = None) -> ssl.SSLContext:
+    def context(self) -> ssl.SSLContext:
         """The one context of this process for these files; loading the CAs takes 35 ms each time.
 
-        `fallback_ca` holds the CAs to trust where `ca_file` is None. Raises UserError.
+        Raises UserError.
         """
-        return _context(self, self.ca_file or fallback_ca)
+        return _context(self, self.ca_file)
 
 
 @dataclass(slots=True, frozen=True)
@@ -86,11 +86,6 @@ def secret(name: str, owner: str) -> str:
     if not value:
         raise UserError(f"{name} is not set, and {owner} needs it: export {name}=...")
     return value
-
-
-def ssl_context_factory(tls: Tls) -> Callable[..., ssl.SSLContext]:
-    """What geventhttpclient asks for a context; it hands in the CAs that it would trust itself."""
-    return lambda cafile=None: tls.context(cafile)
 
 
 def _header(name: str, text: str, owner: str) -> str:

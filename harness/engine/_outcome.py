@@ -51,10 +51,11 @@ def classify(
 
     `status` is the HTTP status, None or 0 when no response came. `exception` is what the client
     or a check raised. `problem_type` is the `type` of an application/problem+json body: one that
-    begins with `urn:problem:provider` blames the provider behind the service.
+    begins with `urn:problem:provider` blames the provider behind the service. A status of 400 or
+    more without an exception is one that the task called a success.
     """
-    if status and status >= 400:
-        return _by_status(status, retry_after=retry_after, problem_type=problem_type)
+    if status and status >= 400 and exception is not None:
+        return by_status(status, retry_after=retry_after, problem_type=problem_type)
     if exception is not None and not status:
         return _by_exception(exception)
     if answer is not None and answer.reason is not None:
@@ -66,7 +67,8 @@ def classify(
     return Ending(Outcome.OK)
 
 
-def _by_status(status: int, *, retry_after: bool, problem_type: str | None) -> Ending:
+def by_status(status: int, *, retry_after: bool, problem_type: str | None) -> Ending:
+    """The ending of a response whose status is 400 or more."""
     text = f"HTTP {status}"
     if problem_type:
         text += f" {problem_type.rsplit(':', 1)[-1][:60]}"

@@ -1,29 +1,21 @@
 """The request log of one load-generating process: rows in, Arrow batches out.
 
-Rows are kept as tuples and encoded in slices as they fill, so that no report to the master has
-much to encode at once. Each row has a sequence number, so that the master can tell what is
-missing. Nothing here knows Locust.
+Rows are kept in compact columns and encoded in slices as they fill, so that no report to the
+master has much to encode at once. Each row has a sequence number, so that the master can tell what
+is missing. Nothing here knows Locust.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
-
 from harness.engine._clock import now_us
+from harness.engine._columns import RequestRows, SpanRows, encode_rows
 from harness.engine._outcome import Answer, Ending
 from harness.engine._server_timing import Span
-from harness.runs import (
-    GENERATOR_SCHEMA,
-    REQUEST_ID_BITS,
-    REQUEST_SCHEMA,
-    SPAN_SCHEMA,
-    Cause,
-    Outcome,
-)
+from harness.runs import GENERATOR_SCHEMA, Cause, Outcome
 
+#: A slice of this many rows takes about 1 ms to encode.
 SLICE_ROWS = 2000
 
 
@@ -42,9 +34,12 @@ class RunTicket:
     workers: int = 1
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, eq=False)
 class Request:
-    """A request as it leaves: everything known before the response. Times in µs UTC."""
+    """A request as it leaves: everything known before the response. Times in µs UTC.
+
+    Each is one of its own, whatever its fields: the recorder tells requests apart by identity.
+    """
 
     method: str
     name: str
@@ -56,7 +51,7 @@ class Request:
     request_bytes: int | None = None
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, eq=False)
 class Response:
     """What came back. `done_us` is when the last byte was read, or when the client stopped waiting."""
 
@@ -67,6 +62,9 @@ class Response:
     spans: Sequence[Span] = ()
     answer: Answer | None = None
     trace_id: str | None = None
+    first_byte_us: int | None = None
+    first_token_us: int | None = None
+    last_token_us: int | None = None
 
 
 @dataclass(slots=True)
@@ -85,23 +83,26 @@ class Recorder:
     """Collects the rows of one run at a time; `begin` starts the next and forgets the last."""
 
     def __init__(self) -> None:
-        # The first pa.array() of a process imports pandas, which takes a second: now, not under load.
-        _encode([(0, 0, *(None,) * (len(REQUEST_SCHEMA) - 2))], REQUEST_SCHEMA)
         self.ticket = RunTicket(token="")
-        self.active = False
         self.draining = False
+        self._in_flight: dict[Request, None] = {}
+        # The first pa.array() of a process imports pandas, which takes a second: now, not under load.
+        self.begin(self.ticket)
+        self.record(Request("", ""), Response(Ending(Outcome.OK), 0, spans=[Span("", 0.0)]))
+        self.record(Request("", "x"), Response(Ending(Outcome.OK), 0))
+        self.ship()
+        self.active = False
         self._reset()
 
     def _reset(self) -> None:
         self._sequence = 0
         self._shipped = 0
-        self._rows: list[tuple[Any, ...]] = []
-        self._span_rows: list[tuple[Any, ...]] = []
+        self._rows = RequestRows()
+        self._spans = SpanRows()
         self._generator_rows: list[tuple[Any, ...]] = []
         self._encoded: list[bytes] = []
         self._encoded_spans: list[bytes] = []
-        self._open: dict[int, Request] = {}
-        self._keys = itertools.count()
+        self._in_flight.clear()
 
     def begin(self, ticket: RunTicket) -> None:
         """A new run: numbering starts at 0 and nothing of an earlier run remains."""
@@ -116,49 +117,50 @@ class Recorder:
 
     @property
     def in_flight(self) -> int:
-        return len(self._open)
+        return len(self._in_flight)
 
     @property
     def next_sequence(self) -> int:
         """How many rows this run has had so far."""
         return self._sequence
 
-    def sent(self, request: Request) -> int:
-        """Note a request that is on its way; the key is for `answered` or `incomplete`."""
-        key = next(self._keys)
-        self._open[key] = request
-        return key
+    def sent(self, request: Request) -> None:
+        """The request is in flight from now on: until `record`, `settled` or `abandon`."""
+        self._in_flight[request] = None
 
-    def settled(self, key: int) -> None:
-        """The request is no longer in flight; its row is written by `record`."""
-        self._open.pop(key, None)
+    def settled(self, request: Request) -> None:
+        """The request is no longer in flight and gets no row here: it was never really sent, say."""
+        self._in_flight.pop(request, None)
 
-    def abandon(self, key: int) -> None:
-        """No one waits for the request any longer: a row with outcome `incomplete`, done now."""
-        request = self._open.pop(key, None)
-        if request is not None:
-            self.record(request, Response(Ending(Outcome.INCOMPLETE, Cause.GENERATOR), done_us=now_us()))
+    def abandon(self, request: Request) -> None:
+        """No one waits for the request any longer: a row with outcome `incomplete`, done now.
+
+        Ignored for a request that is not in flight.
+        """
+        if request in self._in_flight:
+            self.record(request, Response(_INCOMPLETE, done_us=now_us()))
 
     def abandon_all(self) -> int:
         """Mark whatever is still in flight as incomplete; how many there were."""
-        keys = list(self._open)
-        for key in keys:
-            self.abandon(key)
-        return len(keys)
+        requests = list(self._in_flight)
+        for request in requests:
+            self.abandon(request)
+        return len(requests)
 
     def record(self, request: Request, response: Response) -> None:
-        """Write the row of a request, and a row for each span. Ignored outside of a run."""
+        """Write the row of a request, and a row for each span; it is in flight no longer.
+
+        Outside of a run no row is written.
+        """
+        self._in_flight.pop(request, None)
         if not self.active:
             return
-        request_id = (self.ticket.worker << REQUEST_ID_BITS) | self._sequence
+        spans = response.spans
+        if spans and self._spans.append(self._sequence, spans) >= SLICE_ROWS:
+            self._encode_spans()
         self._sequence += 1
-        self._rows.append(_row(request_id, self.ticket.worker, request, response))
-        for span in response.spans:
-            self._span_rows.append(
-                (request_id, span.component, None, span.start_ms, span.duration_ms, *(None,) * 5)
-            )
-        if len(self._rows) >= SLICE_ROWS:
-            self._encode()
+        if self._rows.append(request, response) >= SLICE_ROWS:
+            self._encode_requests()
 
     def record_generator(self, row: tuple[Any, ...]) -> None:
         """One second of this process's health, in the columns of GENERATOR_SCHEMA after `worker`."""
@@ -168,65 +170,27 @@ class Recorder:
 
     def ship(self) -> Shipment:
         """Everything since the last shipment. Batches are never sent twice."""
-        self._encode()
+        self._encode_requests()
+        self._encode_spans()
         shipment = Shipment(self.ticket.token, self._shipped, self._sequence)
         shipment.requests, self._encoded = self._encoded, []
         shipment.spans, self._encoded_spans = self._encoded_spans, []
         if self._generator_rows:
-            shipment.generator = [_encode(self._generator_rows, GENERATOR_SCHEMA)]
+            shipment.generator = [encode_rows(self._generator_rows, GENERATOR_SCHEMA)]
             self._generator_rows = []
         self._shipped = self._sequence
         return shipment
 
-    def _encode(self) -> None:
-        if self._rows:
-            self._encoded.append(_encode(self._rows, REQUEST_SCHEMA))
-            self._rows = []
-        if self._span_rows:
-            self._encoded_spans.append(_encode(self._span_rows, SPAN_SCHEMA))
-            self._span_rows = []
+    def _encode_requests(self) -> None:
+        rows = self._rows
+        if len(rows):
+            self._encoded.append(rows.encode(self._sequence - len(rows), self.ticket.worker))
+            self._rows = RequestRows()
+
+    def _encode_spans(self) -> None:
+        if self._spans.rows:
+            self._encoded_spans.append(self._spans.encode(self.ticket.worker))
+            self._spans = SpanRows()
 
 
-def _row(request_id: int, worker: int, request: Request, response: Response) -> tuple[Any, ...]:
-    answer = response.answer or Answer()
-    ending = response.ending
-    valid = None if response.answer is None else response.answer.reason is None
-    return (
-        request_id,
-        worker,
-        request.case_id,
-        request.user_class or None,
-        request.method,
-        request.name,
-        request.category,
-        None,
-        answer.model,
-        request.intended_us,
-        request.sent_us,
-        None,
-        None,
-        None,
-        response.done_us,
-        response.status or None,
-        ending.outcome.value,
-        ending.cause.value if ending.cause else None,
-        ending.error,
-        request.request_bytes,
-        response.response_bytes,
-        answer.input_tokens,
-        answer.output_tokens,
-        answer.llm_calls,
-        answer.retries,
-        answer.cost_usd,
-        valid,
-        response.trace_id,
-    )
-
-
-def _encode(rows: list[tuple[Any, ...]], schema: pa.Schema) -> bytes:
-    columns = [
-        pa.array(column, type=column_field.type)
-        for column, column_field in zip(zip(*rows, strict=True), schema, strict=True)
-    ]
-    data: bytes = pa.RecordBatch.from_arrays(columns, schema=schema).serialize().to_pybytes()
-    return data
+_INCOMPLETE = Ending(Outcome.INCOMPLETE, Cause.GENERATOR)

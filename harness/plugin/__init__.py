@@ -11,15 +11,17 @@ import logging
 import sys
 from typing import Any
 
-import psutil
+import gevent
 from locust import events
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from locust.web import WebUI
 
-from harness.engine import access_to_service, record_event, recorder
+from harness.engine import access_to_service, flush_stats, record_event, recorder
 from harness.errors import HarnessError
 from harness.plugin._coordinator import Coordinator
+from harness.plugin._crew import hurry_when_told
+from harness.plugin._forked import dismiss_forked_workers, leave_a_master_that_never_began
 from harness.plugin._generator import (
     WorkerSide,
     leave_a_master_that_is_gone,
@@ -47,15 +49,6 @@ def _on_request(**event: Any) -> None:
     record_event(recorder, **{name: event[name] for name in wanted if name in event})
 
 
-def _dismiss_workers() -> None:
-    """Workers that `--processes` forked would wait a minute for a master that never begins.
-
-    Locust means to end its children at exit, but forgets those that are still running.
-    """
-    for child in psutil.Process().children():
-        child.terminate()
-
-
 def _check_own_access(environment: Environment, runner: WorkerRunner) -> None:
     """A worker of another machine has variables and files of its own; a forked one, its master's."""
     if getattr(environment.parsed_options, "processes", None):
@@ -80,6 +73,7 @@ def _on_init(environment: Environment, runner: Any, web_ui: WebUI | None = None,
     _print_whatever_the_encoding()
     if isinstance(runner, WorkerRunner):
         _check_own_access(environment, runner)
+        hurry_when_told(runner)
         WorkerSide(environment, runner)
         return
     if not isinstance(runner, MasterRunner | LocalRunner):
@@ -94,15 +88,21 @@ def _on_init(environment: Environment, runner: Any, web_ui: WebUI | None = None,
             coordinator.settle()
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr, flush=True)
-        _dismiss_workers()
+        dismiss_forked_workers()
         sys.exit(error.exit_code)
     if web_ui is not None:
         WebSide(environment, web_ui, lambda: coordinator.finished)
+    # Imports took their time, and the loop's clock stood still: a timer set now would go off too early.
+    gevent.get_hub().loop.update_now()
 
 
 spawn_only_once_attached()
 stop_users_between_tasks()
 leave_a_master_that_is_gone()
+leave_a_master_that_never_began()
 events.init_command_line_parser.add_listener(add_options)
 events.init.add_listener(_on_init)
 events.request.add_listener(_on_request)
+# Registered before Locust makes its runner, these come before Locust serialises or resets its tables.
+for _event in (events.report_to_master, events.spawning_complete, events.reset_stats):
+    _event.add_listener(flush_stats)

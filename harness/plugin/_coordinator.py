@@ -21,10 +21,18 @@ from gevent.lock import RLock
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, LocalRunner, MasterRunner
 
-from harness.engine import RunTicket, access_to_service, now_us, recorder
+from harness.engine import (
+    RunTicket,
+    abandon_arrivals,
+    access_to_service,
+    now_us,
+    planned_arrivals_per_s,
+    recorder,
+)
 from harness.errors import PRECEDENCE, ExitCode, HarnessError, UserError
 from harness.monitoring import ProgressPrinter
-from harness.plugin._crew import Crew, awaited
+from harness.plugin._crew import HELLO_S, Crew, awaited
+from harness.plugin._forked import dismiss_forked_workers
 from harness.plugin._generator import FINAL, Generator
 from harness.plugin._run import ActiveRun
 from harness.plugin._settings import Settings, ask_target, host_of, public_url, resolve_settings
@@ -43,9 +51,6 @@ FINAL_GRACE_S = 5.0
 
 #: How long a stop waits for the workers to be ready for the next test.
 READY_AGAIN_S = 10.0
-
-#: How long a test that begins waits for workers that have just arrived to say what they are.
-HELLO_S = 5.0
 
 
 class Coordinator:
@@ -92,19 +97,30 @@ class Coordinator:
         if isinstance(runner, MasterRunner):
             events.worker_report.add_listener(self._on_worker_report)
             runner.register_message(FINAL, self._on_final)
-            runner.register_message("harness_clock", self._on_clock)
         signal.signal(signal.SIGINT, self._on_signal)
         # While a headless run follows a shape, Locust has no handler for SIGTERM yet.
         signal.signal(signal.SIGTERM, self._on_signal)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # which is what nohup sets
+            signal.signal(signal.SIGHUP, self._on_hangup)
 
     def _on_start_shape(self) -> None:
+        self._await_crew()
         with self._lock:  # a run that is ending ends first
             if self.active is not None or self._prepare():
                 self._start_shape()
 
+    def _await_crew(self) -> None:
+        """Before a headless run begins: enough workers that are not refused, or the end of the process."""
+        options: Any = self.environment.parsed_options
+        if self._began or not self._headless or not isinstance(self.runner, MasterRunner):
+            return
+        if not self._crew.await_enough(options.expect_workers, options.expect_workers_max_wait or None):
+            self._on_quit()
+
     def _on_start(self, user_count: int, *args: Any, **kwargs: Any) -> None:
         if self._ending and gevent.getcurrent() in self.runner.greenlet:
             return  # Locust spreads users anew when a worker joins; the drain needs that greenlet free
+        self._await_crew()
         with self._lock:  # a run that is ending ends first
             if self.active is None and not self._prepare():
                 return
@@ -149,6 +165,11 @@ class Coordinator:
         """Fired before Locust exits: a run that still lasts now was cut short by a signal."""
         if self._interrupted and self._headless:
             self._worsen_exit_code(ExitCode.INTERRUPTED)
+        elif self._headless and not self._began and self.environment.process_exit_code is None:
+            print(
+                "harness: no run began within the run time; nothing was measured", file=sys.stderr, flush=True
+            )
+            self._worsen_exit_code(ExitCode.USAGE)
         if self.active is not None:
             self._interrupted = True
             self.finish("interrupted")
@@ -160,8 +181,23 @@ class Coordinator:
             self._all_final.set()
             return
         self._interrupted = True
+        if self._headless and not self._began and isinstance(self.runner, MasterRunner):
+            gevent.spawn(self._leave_without_a_run)
+            return
         # As Python's own handler does, but where Locust catches it, whichever greenlet ran just now.
         gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
+
+    def _on_hangup(self, *_: Any) -> None:
+        """The terminal is gone: the first Ctrl-C, if there was none. `harness run` hands it on once more."""
+        if not self._interrupted and not self._ending:
+            self._on_signal()
+
+    def _leave_without_a_run(self) -> None:
+        """While it waits for workers, Locust would die of a Ctrl-C and leave those that came behind."""
+        print("harness: interrupted before a run began", file=sys.stderr, flush=True)
+        self._quit()
+        dismiss_forked_workers()
+        gevent.get_hub().handle_system_error(SystemExit, SystemExit(int(ExitCode.INTERRUPTED)))
 
     def _reason(self) -> str:
         if self._interrupted:
@@ -213,7 +249,8 @@ class Coordinator:
         self._hurry = False
         self._all_final.clear()
         try:
-            run = ActiveRun(self.environment, self.settings, self._target, mode)
+            access = access_to_service(self.environment.user_classes)
+            run = ActiveRun(self.environment, self.settings, self._target, mode, access)
             if path_file := os.environ.get(RUN_PATH_VARIABLE):
                 _write_path(Path(path_file), run.folder.path)
         except HarnessError as error:
@@ -249,7 +286,10 @@ class Coordinator:
 
     def _on_spawning_complete(self, user_count: int, **_: Any) -> None:
         if self.active is not None:
-            self.active.tracker.hold(user_count, now_us())
+            planned = planned_arrivals_per_s(
+                self.environment.user_classes, self.runner.target_user_classes_count
+            )
+            self.active.tracker.hold(user_count, now_us(), planned)
 
     def _on_joined(self, client_id: str) -> None:
         """A worker that joins a run gets a stream of its own, after those already dealt."""
@@ -273,12 +313,6 @@ class Coordinator:
                 self._worsen_exit_code(ExitCode.INVALID)
                 gevent.spawn(self.runner.quit if self._headless else self.runner.stop)
 
-    def _on_clock(self, msg: Any, **_: Any) -> None:
-        """The worker's clock against ours, with half the round trip taken off."""
-        if self.active is not None and msg.node_id in self.active.intake.workers:
-            halfway_us = (msg.data["sent_us"] + now_us()) // 2
-            self.active.intake.workers[msg.node_id].clock_offset_us = msg.data["worker_us"] - halfway_us
-
     def _ship_local(self) -> None:
         while True:
             gevent.sleep(1)
@@ -293,6 +327,7 @@ class Coordinator:
         while True:
             gevent.sleep(1)
             self._crew.note_lost(self._run())
+            self._crew.sync_clocks(self._run())
             self._employ_idle_workers()
 
     def _employ_idle_workers(self) -> None:
@@ -316,6 +351,7 @@ class Coordinator:
             try:
                 self._drain(run)
                 gevent.killall(self._helpers)
+                run.resources.stop()
                 self._printer.clear()
                 if not run.cannot_write:
                     run.seal(reason, interrupted=self._interrupted)
@@ -350,6 +386,7 @@ class Coordinator:
             while not draining.ready():
                 if self._hurry:
                     self.runner.user_greenlets.kill(block=False)
+                    abandon_arrivals()
                 draining.join(timeout=0.2)
             self._take_local()
             run.intake.finish(LOCAL, recorder.next_sequence)
@@ -359,13 +396,21 @@ class Coordinator:
         if not awaited(run):
             return
         self._crew.tell_to_drain(run, deadline_s)
-        with gevent.Timeout(deadline_s + FINAL_GRACE_S, False):
-            while awaited(run) and not self._hurry:
-                self._all_final.wait(timeout=1)
-                self._crew.note_lost(run)
+        self._await_finals(run, deadline_s + FINAL_GRACE_S, lambda: self._hurry)
+        if awaited(run) and self._hurry:
+            self._all_final.clear()
+            self._crew.tell_to_hurry(run)
+            self._await_finals(run, FINAL_GRACE_S, lambda: False)
         for worker in awaited(run):
             worker.lost = True
             logger.warning("Worker %s (index %d) did not end in time", worker.id, worker.index)
+
+    def _await_finals(self, run: ActiveRun, timeout_s: float, given_up: Callable[[], bool]) -> None:
+        """Until every worker has said its last word or is lost."""
+        with gevent.Timeout(timeout_s, False):
+            while awaited(run) and not given_up():
+                self._all_final.wait(timeout=1)
+                self._crew.note_lost(run)
 
     def _on_final(self, msg: Any, **_: Any) -> None:
         run = self.active

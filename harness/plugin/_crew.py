@@ -4,20 +4,27 @@ On a local runner the crew is empty: the process is its own generator.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
 import gevent
 from locust.env import Environment
-from locust.runners import STATE_INIT, STATE_MISSING, LocalRunner, MasterRunner
+from locust.runners import STATE_INIT, STATE_MISSING, LocalRunner, MasterRunner, WorkerRunner
 
-from harness.engine import now_us
+from harness.engine import abandon_arrivals, recorder
+from harness.plugin._clock_sync import ClockSync, WorkerClock
 from harness.plugin._generator import BEGIN, DRAIN, HELLO, REFUSED
-from harness.plugin._intake import WorkerState
+from harness.plugin._intake import Intake, WorkerState
 from harness.plugin._run import ActiveRun
 from harness.plugin._settings import build_of
 
 logger = logging.getLogger(__name__)
+
+HURRY = "harness_hurry"
+
+#: How long a test that begins waits for workers that have just arrived to say what they are.
+HELLO_S = 5.0
 
 
 class Crew:
@@ -34,7 +41,9 @@ class Crew:
         self._on_joined = on_joined
         self._accepted: set[str] = set()
         self._refused: set[str] = set()
+        self._intake: Intake | None = None
         if isinstance(runner, MasterRunner):
+            self._clocks = ClockSync(runner, self._clock_of)
             runner.register_message(HELLO, self._on_hello)
 
     def live(self) -> list[str]:
@@ -50,7 +59,9 @@ class Crew:
         runner = self._runner
         assert isinstance(runner, MasterRunner), "only a master has workers"  # noqa: S101
         index = runner.get_worker_index(client_id)
+        self._intake = run.intake
         run.intake.expect(client_id, index)
+        self._clocks.begin(client_id)  # first: its clock is known before its first rows come
         ticket = {
             "token": run.token,
             "seed": seed,
@@ -58,10 +69,19 @@ class Crew:
             "position": position,
             "workers": max(len(self.live()), position + 1),
         }
-        runner.send_message(BEGIN, {**ticket, "sent_us": now_us()}, client_id)
+        runner.send_message(BEGIN, ticket, client_id)
+
+    def sync_clocks(self, run: ActiveRun) -> None:
+        """Measure the workers' clocks again, where it is time to."""
+        for worker in awaited(run):
+            self._clocks.begin_if_due(worker.id)
 
     def tell_to_drain(self, run: ActiveRun, deadline_s: float) -> None:
         self._runner.send_message(DRAIN, {"token": run.token, "deadline_s": deadline_s})
+
+    def tell_to_hurry(self, run: ActiveRun) -> None:
+        """After `tell_to_drain`: give up what is in flight, and say the last word now."""
+        self._runner.send_message(HURRY, {"token": run.token})
 
     def note_lost(self, run: ActiveRun) -> None:
         """A worker whose heartbeat stops has taken its share of the load and its last rows with it."""
@@ -83,6 +103,23 @@ class Crew:
                 )
         return [client_id for client_id in self.live() if client_id in self._accepted]
 
+    def await_enough(self, wanted: int, timeout_s: float | None) -> bool:
+        """Whether as many workers as wanted may take part, once each has said what it is.
+
+        Locust begins as soon as so many have connected, a worker that is refused a moment later
+        among them. One that says nothing for as long as `HELLO_S` is a stock worker, and counts.
+        """
+        since = time.monotonic()
+        with gevent.Timeout(timeout_s, False):
+            while True:
+                live = set(self.live())
+                if len(live & self._accepted) >= wanted:
+                    return True
+                if len(live) >= wanted and time.monotonic() - since > HELLO_S:
+                    return True
+                gevent.sleep(0.02)
+        return False
+
     def await_ready(self, workers: list[str], timeout_s: float) -> None:
         """Return when the workers that stopped can take part in the next test; at once without any.
 
@@ -92,6 +129,10 @@ class Crew:
         with gevent.Timeout(timeout_s, False):
             while not self.ready() >= set(workers):
                 gevent.sleep(0.05)
+
+    def _clock_of(self, client_id: str) -> WorkerClock | None:
+        worker = self._intake.workers.get(client_id) if self._intake else None
+        return worker.clock if worker else None
 
     def _clients(self) -> list[Any]:
         if not isinstance(self._runner, MasterRunner):
@@ -117,6 +158,18 @@ class Crew:
             logger.error("%s", reason)
             self._refused.add(msg.node_id)
             self._runner.send_message(REFUSED, {"reason": f"{reason}; install the same on both"}, msg.node_id)
+
+
+def hurry_when_told(runner: WorkerRunner) -> None:
+    """The worker's half of `tell_to_hurry`: without its users, a drain has nothing left to wait for."""
+
+    def on_hurry(msg: Any, **_: Any) -> None:
+        if msg.data["token"] == recorder.ticket.token:
+            runner.user_greenlets.kill(block=False)
+            abandon_arrivals()
+
+    # Concurrent, as the drain is, so that it comes after a drain that arrived a moment before.
+    runner.register_message(HURRY, on_hurry, concurrent=True)
 
 
 def awaited(run: ActiveRun) -> list[WorkerState]:

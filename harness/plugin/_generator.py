@@ -4,11 +4,12 @@ It takes a ticket at the start, ships rows with Locust's reports, and drains whe
 no new work, what is in flight may end until a deadline, the rest is marked incomplete.
 """
 
+import gc
 import logging
 import os
 import signal
 import sys
-import weakref
+import time
 from typing import Any
 
 import gevent
@@ -18,8 +19,17 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import LocalRunner, Runner, WorkerRunner
 
-from harness.engine import HealthMonitor, RunTicket, now_us, recorder
+from harness.engine import (
+    HealthMonitor,
+    RunTicket,
+    finish_arrivals,
+    flush_stats,
+    flush_stats_often,
+    recorder,
+    stop_arrivals,
+)
 from harness.errors import ExitCode
+from harness.plugin._clock_sync import answer_clock
 from harness.plugin._settings import build_of
 
 logger = logging.getLogger(__name__)
@@ -44,14 +54,13 @@ def stop_users_between_tasks() -> None:
     reaches it, and that request would be lost although the service answers it.
     """
     stop, execute = User.stop, TaskSet.execute_next_task
-    leaving: weakref.WeakSet[User] = weakref.WeakSet()
 
     def stop_noted(self: User, force: bool = False) -> bool:
-        leaving.add(self)
+        self.leaving = True  # type: ignore[attr-defined]  # ours, see `ServiceTasks`
         return bool(stop(self, force))
 
     def execute_unless_leaving(self: TaskSet) -> None:
-        if recorder.draining or self.user in leaving:
+        if recorder.draining or getattr(self.user, "leaving", False):
             raise StopUser
         execute(self)
 
@@ -66,11 +75,15 @@ class Generator:
         self.environment = environment
         self.runner = runner
         self._health: HealthMonitor | None = None
+        self._flushing: gevent.Greenlet | None = None
         self._spawn_users = Runner.spawn_users.__get__(runner)
         self._begun = Event()
         self._stop_users = runner.stop_users
         runner.spawn_users = self._spawn_unless_draining  # type: ignore[method-assign]
         runner.stop_users = self._stop_when_done  # type: ignore[method-assign]
+        # What is loaded by now stays: a full collection over it stalls the load for 50 to 100 ms.
+        gc.collect()
+        gc.freeze()
 
     def begin(self, ticket: RunTicket) -> None:
         """Start to record for the run of this ticket."""
@@ -79,15 +92,24 @@ class Generator:
         if self._health is not None:
             self._health.stop()
         self._health = HealthMonitor(recorder, lambda: self.runner.user_count)
+        if self._flushing is None:
+            self._flushing = gevent.spawn(flush_stats_often)
 
     def drain(self, deadline_s: float) -> None:
         """Let the users end what they are doing, for at most `deadline_s` seconds."""
+        deadline = time.monotonic() + deadline_s
         recorder.draining = True
+        stop_arrivals()
         self._stop_when_done(self.runner.user_classes_count, deadline_s)
+        finish_arrivals(max(deadline - time.monotonic(), 0))
         recorder.abandon_all()
+        flush_stats()
         if self._health is not None:
             self._health.stop()
             self._health = None
+        if self._flushing is not None:
+            self._flushing.kill()
+            self._flushing = None
 
     def _stop_when_done(
         self, user_classes_stop_count: dict[str, int], deadline_s: float | None = None
@@ -146,6 +168,7 @@ class WorkerSide:
         self.environment = environment
         self.runner = runner
         self.generator = Generator(environment, runner)
+        answer_clock(runner)
         runner.register_message(BEGIN, self._on_begin)
         runner.register_message(DRAIN, self._on_drain, concurrent=True)
         runner.register_message(REFUSED, self._on_refused)
@@ -164,10 +187,7 @@ class WorkerSide:
         gevent.spawn(self.runner.quit)
 
     def _on_begin(self, msg: Any, **_: Any) -> None:
-        data = dict(msg.data)
-        sent_us = data.pop("sent_us")
-        self.generator.begin(RunTicket(**data))
-        self.runner.send_message("harness_clock", {"sent_us": sent_us, "worker_us": now_us()})
+        self.generator.begin(RunTicket(**msg.data))
 
     def _on_report(self, data: dict[str, Any], **_: Any) -> None:
         if recorder.active:

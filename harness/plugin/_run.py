@@ -10,21 +10,26 @@ from datetime import UTC, datetime
 import gevent
 from locust.env import Environment
 
-from harness.engine import now_us
-from harness.monitoring import ProgressPrinter, RecentWindow, Snapshot
+from harness.engine import Access, now_us
+from harness.monitoring import GeneratorWatch, ProgressPrinter, RecentWindow, Snapshot
 from harness.plugin._csv import RunCsvWriter
 from harness.plugin._intake import Intake
+from harness.plugin._resources import ResourcePoller
 from harness.plugin._settings import (
     Settings,
     command_line,
     fingerprint,
     fingerprint_parts,
     git_commit,
+    host_of,
     host_record,
     versions,
 )
 from harness.runs import Manifest, PhaseRecord, RunFolder, TargetRecord, new_run_id
-from harness.schedule import PhaseTracker
+from harness.schedule import PhaseKind, PhaseTracker
+
+#: What a load step is given to settle before the generator is warned of, where no scenario says.
+SETTLE_S = 2.0
 
 
 class ActiveRun:
@@ -33,7 +38,9 @@ class ActiveRun:
     `planned_s` is the length of the whole run where it is known, in seconds.
     """
 
-    def __init__(self, environment: Environment, settings: Settings, target: TargetRecord, mode: str) -> None:
+    def __init__(
+        self, environment: Environment, settings: Settings, target: TargetRecord, mode: str, access: Access
+    ) -> None:
         self.token = secrets.token_hex(8)
         self.cannot_write = False
         self.tracker = PhaseTracker()
@@ -59,7 +66,9 @@ class ActiveRun:
             }
         )
         self.folder = RunFolder.create(settings.runs_dir, manifest)
-        self.intake = Intake(self.token, self.folder, self.tracker, self.recent)
+        self._watch = GeneratorWatch(manifest)
+        self.intake = Intake(self.token, self.folder, self.tracker, self.recent, self._watch)
+        self.resources = ResourcePoller(settings.metrics_urls, self.folder, host_of(environment), access)
         self.csv = RunCsvWriter(environment, self.folder.path)
 
     @property
@@ -91,9 +100,23 @@ class ActiveRun:
         for second in range(1, 1_000_000_000):
             gevent.sleep(1)
             printer.show(self.snapshot(planned_s()))
+            for line in self._news():
+                printer.warn(line)
             if second % 5 == 0:
                 with contextlib.suppress(OSError):  # the rows meet a full disk too, and end the run
                     self.note_progress()
+
+    def _news(self) -> list[str]:
+        """What is wrong with the generator now, and was not told before."""
+        phase, at_us = self.tracker.current, now_us()
+        since_us = None
+        if phase is not None and phase.kind is PhaseKind.HOLD:
+            scenario = self.folder.manifest.scenario
+            settle_s = SETTLE_S if scenario.settle_s is None else scenario.settle_s
+            warm_us = self.tracker.phases(at_us)[0].start_us + round(scenario.warm_up_s * 1e6)
+            # A look tells of the second before it.
+            since_us = max(phase.start_us + round(settle_s * 1e6), warm_us) + 1_000_000
+        return self._watch.news(since_us, self.recent.median_ms(at_us), self.intake.samples_missing)
 
     def seal(self, stop_reason: str, *, interrupted: bool) -> None:
         """Close the phases and the CSVs, and turn the streams into Parquet off the event loop."""
@@ -116,6 +139,7 @@ class ActiveRun:
                         users=phase.users,
                         start_us=phase.start_us,
                         end_us=phase.end_us or phase.start_us,
+                        arrivals_per_s=phase.arrivals_per_s,
                     )
                     for phase in self.tracker.phases(now_us())
                 ],

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -26,13 +27,14 @@ from locust.env import Environment
 
 from harness.config import (
     DEFAULT_SEED,
+    METRICS_VARIABLE,
     Config,
     ScenarioConfig,
     hide_credentials,
     load_config,
     split_credentials,
 )
-from harness.engine import Access, access_to_service
+from harness.engine import Access, access_to_service, check_arrival_users
 from harness.errors import ConfigError, TargetUnreachableError, UserError
 from harness.runs import HostRecord, ScenarioRecord, TargetRecord
 from harness.verdicts import parse_rule
@@ -50,6 +52,7 @@ class Settings:
     drain_deadline_s: float
     check_target: bool
     quiet_locust: bool
+    metrics_urls: Mapping[str, str]
 
 
 def resolve_settings(environment: Environment) -> Settings:
@@ -62,6 +65,7 @@ def resolve_settings(environment: Environment) -> Settings:
         parse_rule(rule_name, text)
     _check_shape(environment)
     access_to_service(environment.user_classes)
+    check_arrival_users(environment.user_classes)
     runs_dir = config.runs_path(options.runs_dir or None)
     _check_writable(runs_dir)
     return Settings(
@@ -78,6 +82,7 @@ def resolve_settings(environment: Environment) -> Settings:
         drain_deadline_s=options.drain_deadline_s,
         check_target=not options.skip_target_check,
         quiet_locust=options.quiet_locust,
+        metrics_urls=_metrics_urls(config, host_of(environment)),
     )
 
 
@@ -87,7 +92,7 @@ def host_of(environment: Environment) -> str:
     return next((host.rstrip("/") for host in hosts if host), "")
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
+class NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirect is an answer too; followed, it could carry secret headers to another host."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
@@ -104,7 +109,7 @@ def ask_target(url: str, access: Access | None = None) -> TargetRecord:
     address, authorization = split_credentials(url)
     headers = {**({"Authorization": authorization} if authorization else {}), **access.headers}
     # No proxy, as the load itself uses none.
-    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({}), _NoRedirect()]
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({}), NoRedirect()]
     if address.startswith("https://"):
         handlers.append(urllib.request.HTTPSHandler(context=access.tls.context()))
     request = urllib.request.Request(f"{address}/info", headers=headers)  # noqa: S310 - http(s) alone
@@ -249,6 +254,18 @@ def _seed(option: int | None, scenario: ScenarioConfig | None) -> int:
     if option is not None:
         return option
     return scenario.seed if scenario else DEFAULT_SEED
+
+
+def _metrics_urls(config: Config, host: str) -> dict[str, str]:
+    """$HARNESS_METRICS_URLS, as `NAME=URL NAME=URL`, else what harness.toml tells of the service."""
+    given = os.environ.get(METRICS_VARIABLE)
+    if given is None:
+        return config.metrics_urls(host)
+    pairs = [pair.partition("=") for pair in given.split()]
+    for name, _, url in pairs:
+        if not name or not url.startswith(("http://", "https://")):
+            raise UserError(f"{METRICS_VARIABLE}: should be NAME=http://... for each service")
+    return {name: url for name, _, url in pairs}
 
 
 def _check_shape(environment: Environment) -> None:

@@ -20,22 +20,32 @@ class RunState(enum.StrEnum):
 
 
 class PhaseRecord(_Frozen):
-    """One stretch of the run, on the master's clock, half open: start_us <= t < end_us."""
+    """One stretch of the run, on the master's clock, half open: start_us <= t < end_us.
+
+    `arrivals_per_s` is what the users of a hold ask for together in an open loop, else None.
+    """
 
     name: str
     kind: Literal["ramp", "hold", "drain"]
     users: int
     start_us: int
     end_us: int
+    arrivals_per_s: float | None = None
 
 
 class WorkerRecord(_Frozen):
-    """One load generator: what it was to deliver and what arrived."""
+    """One load generator: what it was to deliver and what arrived.
+
+    Its clock was `clock_offset_us` ahead of the master's, give or take `clock_uncertainty_us`, when it
+    was measured last. `rows_repeated` came once more and were not written again.
+    """
 
     index: int
     id: str
     clock_offset_us: int | None = None
+    clock_uncertainty_us: int | None = None
     rows_received: int = 0
+    rows_repeated: int = 0
     last_sequence: int | None = None
     finished: bool = False
     lost: bool = False

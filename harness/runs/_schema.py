@@ -63,8 +63,11 @@ SPAN_SCHEMA = pa.schema(
 #: A heartbeat of the generator's event loop is late when it comes more than this after its time.
 LATE_HEARTBEAT_MS = 20.0
 
-# `loop_lag_ms` is the largest lag within the second. `heartbeats_late / heartbeats` over a phase
-# tells exactly whether the 99th percentile of all heartbeats' lag is beyond LATE_HEARTBEAT_MS.
+# `loop_lag_ms` is the largest lag within the second. Heartbeats that a stall swallowed are counted, so
+# that `heartbeats_late / heartbeats` over a phase tells exactly whether the 99th percentile of the
+# lag is beyond LATE_HEARTBEAT_MS. `cpu_percent` is of all threads of the process; `loop_busy_percent`
+# of the event loop's own: the time in which it ran or waited for a CPU to run on.
+# `machine_cpu_percent`: 100 is all CPUs busy.
 GENERATOR_SCHEMA = pa.schema(
     [
         pa.field("worker", pa.uint16(), nullable=False),
@@ -80,6 +83,20 @@ GENERATOR_SCHEMA = pa.schema(
         ("late", pa.int32()),
         ("dropped", pa.int32()),
         ("samples_shipped", pa.int64()),
+        ("loop_busy_percent", pa.float64()),
+        ("machine_cpu_percent", pa.float64()),
+    ]
+)
+
+# `cpu_percent`: 100 is one CPU busy, since the row before. `queue`: requests that wait inside.
+RESOURCE_SCHEMA = pa.schema(
+    [
+        pa.field("service", pa.string(), nullable=False),
+        pa.field("at", _AT, nullable=False),
+        ("cpu_percent", pa.float64()),
+        ("memory_bytes", pa.int64()),
+        ("in_flight", pa.int32()),
+        ("queue", pa.int32()),
     ]
 )
 

@@ -1,9 +1,12 @@
 """Pure stages and phases: how load is planned over time, and how a run is cut into stretches."""
 
+from harness.schedule._arrivals import Arrivals, ArrivalStream, unit_arrivals
 from harness.schedule._phases import Phase, PhaseKind, PhaseTracker
 from harness.schedule._steps import Stage, Steps, Target, concurrency_steps, parse_levels
 
 __all__ = [
+    "ArrivalStream",
+    "Arrivals",
     "Phase",
     "PhaseKind",
     "PhaseTracker",
@@ -12,4 +15,5 @@ __all__ = [
     "Target",
     "concurrency_steps",
     "parse_levels",
+    "unit_arrivals",
 ]

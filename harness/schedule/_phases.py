@@ -4,6 +4,7 @@ A schedule is a plan; a phase is a stretch of the run as it was observed. `Phase
 the three things a runner tells (a new target, target reached, stopping) into phases.
 """
 
+import dataclasses
 import enum
 from dataclasses import dataclass
 
@@ -18,13 +19,17 @@ class PhaseKind(enum.StrEnum):
 
 @dataclass(slots=True, frozen=True)
 class Phase:
-    """One stretch, half open: start_us <= t < end_us. `end_us` is None while it lasts."""
+    """One stretch, half open: start_us <= t < end_us. `end_us` is None while it lasts.
+
+    `arrivals_per_s` is the rate that the users of a hold stand for in an open loop; else None.
+    """
 
     name: str
     kind: PhaseKind
     users: int
     start_us: int
     end_us: int | None = None
+    arrivals_per_s: float | None = None
 
 
 class PhaseTracker:
@@ -53,10 +58,10 @@ class PhaseTracker:
         """A new target was given."""
         self._enter(f"ramp-to-{users}", PhaseKind.RAMP, users, at_us)
 
-    def hold(self, users: int, at_us: int) -> None:
+    def hold(self, users: int, at_us: int, arrivals_per_s: float | None = None) -> None:
         """The target was reached. Without a ramp before it (nothing to reach) it is ignored."""
         if self._open is not None and self._open.kind is PhaseKind.RAMP:
-            self._enter(f"{users}-users", PhaseKind.HOLD, users, at_us)
+            self._enter(f"{users}-users", PhaseKind.HOLD, users, at_us, arrivals_per_s)
 
     def drain(self, at_us: int) -> None:
         """No new work from now on; what is in flight may end."""
@@ -69,12 +74,15 @@ class PhaseTracker:
             self._closed.append(_closed_at(self._open, at_us))
             self._open = None
 
-    def _enter(self, name: str, kind: PhaseKind, users: int, at_us: int) -> None:
+    def _enter(
+        self, name: str, kind: PhaseKind, users: int, at_us: int, arrivals_per_s: float | None = None
+    ) -> None:
         self.end(at_us)
         self._taken[name] = self._taken.get(name, 0) + 1
         count = self._taken[name]
-        self._open = Phase(name if count == 1 else f"{name}-{count}", kind, users, at_us)
+        name = name if count == 1 else f"{name}-{count}"
+        self._open = Phase(name, kind, users, at_us, arrivals_per_s=arrivals_per_s)
 
 
 def _closed_at(phase: Phase, end_us: int) -> Phase:
-    return Phase(phase.name, phase.kind, phase.users, phase.start_us, max(end_us, phase.start_us))
+    return dataclasses.replace(phase, end_us=max(end_us, phase.start_us))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.engine import Access, ServiceUser, access_to_service
-from harness.engine._access import Tls, access_of, ssl_context_factory
+from harness.engine._access import Tls, access_of
 from harness.errors import UserError
 
 
@@ -75,6 +75,4 @@ def test_certificates_are_verified_unless_told_otherwise() -> None:
 
 
 def test_a_process_has_one_context_for_all_its_users(tmp_path: Path) -> None:
-    tls = access_of(user()).tls
-    first, second = ssl_context_factory(tls), ssl_context_factory(Tls())
-    assert first() is second()
+    assert access_of(user()).tls.context() is Tls().context()

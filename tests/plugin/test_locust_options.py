@@ -50,3 +50,26 @@ def test_tags(run_locust: LocustRunner, service: Service, tmp_path: Path) -> Non
     )
     assert set(ended.requests["name"]) == {"short"}
     assert len(ended.requests) == service.answered > 5
+
+
+def test_a_configuration_file_in_the_folder_and_users_from_the_environment(
+    run_locust: LocustRunner, service: Service, tmp_path: Path
+) -> None:
+    """`locust.conf` is read without being named; the harness's options can be in it as well."""
+    (tmp_path / "locust.conf").write_text(
+        f"host = {service.url}\nusers = 2\nrun-time = 3s\nskip-target-check = true\nrun-seed = 5\n"
+    )
+    ended = run_locust(env={"LOCUST_USER_CLASSES": "FailingUser", "HARNESS_RUN_SEED": "6"})
+    assert set(ended.requests["user_class"]) == {"FailingUser"}
+    assert ended.manifest["seed"] == 6
+    assert len(ended.requests) == service.answered > 5
+
+
+def test_tags_that_are_left_out(run_locust: LocustRunner, service: Service, tmp_path: Path) -> None:
+    (tmp_path / "tagged.py").write_text(TAGGED)
+    ended = run_locust(
+        *("-H", service.url, "-u", "2", "-r", "2", "-t", "3s", "--exclude-tags", "short"),
+        locustfile=str(tmp_path / "tagged.py"),
+    )
+    assert set(ended.requests["name"]) == {"long"}
+    assert len(ended.requests) == service.answered > 5

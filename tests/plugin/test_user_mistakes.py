@@ -14,6 +14,21 @@ from tests.support.processes import free_port
 
 SHAPE = str(SUPPORT.parents[1] / "shapes" / "concurrency_steps.py")
 WORK = str(SUPPORT / "work_user.py")
+SLOW_TO_BEGIN = """
+import gevent
+from locust import events, task
+import harness.plugin
+from harness.engine import ServiceUser
+
+class WorkUser(ServiceUser):
+    @task
+    def work(self):
+        self.client.post("/work", json={})
+
+@events.test_start.add_listener
+def prepare(**_):
+    gevent.sleep(10)
+"""
 
 
 def _one_line(err: str) -> str:
@@ -35,6 +50,22 @@ def test_a_dead_target_with_workers_leaves_none_behind(run_locust: LocustRunner)
     assert ended.code == 5
 
 
+def test_a_busy_master_port_with_workers_leaves_none_behind(
+    run_locust: LocustRunner, service: Service
+) -> None:
+    """Bare Locust's own code; its workers end up at whoever has the port, or at nobody."""
+    with socket.create_server(("", 0)) as busy:
+        port = str(busy.getsockname()[1])
+        ended = run_locust(
+            *("-H", service.url, "--master-bind-port", port, "--master-port", port),
+            *("-t", "5s", "--processes", "2", "WorkUser"),
+        )
+    assert ended.code == 1
+    assert "Address already in use" in ended.err
+    assert ended.runs == []
+    assert service.answered == 0
+
+
 def test_a_level_that_cannot_be_run(run_locust: LocustRunner, service: Service) -> None:
     ended = run_locust("-H", service.url, "--levels", "10,0", "WorkUser", locustfile=f"{WORK},{SHAPE}")
     assert ended.code == 2
@@ -45,6 +76,7 @@ def test_a_level_that_cannot_be_run(run_locust: LocustRunner, service: Service) 
     ("toml", "arguments", "says"),
     [
         pytest.param("", ("--scenario", "caes"), "no scenario 'caes'", id="unknown scenario"),
+        pytest.param("[scenarios.x\n", (), "harness.toml: TOML syntax: ", id="bad TOML"),
         pytest.param("[scenario.x]\n", (), "did you mean 'scenarios'?", id="unknown key"),
         pytest.param(
             '[criteria]\nx = "p95(response_tim) < 5 ms"\n'
@@ -186,3 +218,14 @@ def test_the_run_path_cannot_be_told(run_locust: LocustRunner, service: Service)
     assert ended.code == 2
     assert "HARNESS_RUN_PATH_FILE: cannot write" in ended.err
     assert service.answered == 0
+
+
+def test_a_run_time_that_is_over_before_the_run_began(
+    run_locust: LocustRunner, service: Service, tmp_path: Path
+) -> None:
+    """Locust ends with 0: it has seen no failure."""
+    (tmp_path / "slow.py").write_text(SLOW_TO_BEGIN)
+    ended = run_locust("-H", service.url, "-t", "1s", locustfile=str(tmp_path / "slow.py"))
+    assert ended.code == 2
+    assert _one_line(ended.err) == "harness: no run began within the run time; nothing was measured"
+    assert ended.runs == []

@@ -22,7 +22,10 @@ import pandas as pd
 import pytest
 
 from tests.plugin.conftest import SHORT_RUNS, SUPPORT, Service
+from tests.support.endings import alive_in, assert_in_time
 from tests.support.processes import ROOT, free_port
+
+DRAIN_DEADLINE_S = 3.0
 
 
 @dataclass(slots=True)
@@ -62,13 +65,15 @@ def web(request: pytest.FixtureRequest, service: Service, tmp_path: Path) -> Ite
     command = [sys.executable, "-m", "locust", "-f", files, "-H", service.url]
     command += ["--web-host", "127.0.0.1", "--web-port", str(port), "--runs-dir", str(tmp_path / "runs")]
     command += ["--master-bind-port", master_port, "--master-port", master_port, *request.param]
-    command += [] if picking else ["WorkUser"]
+    command += ["--drain-deadline-s", str(DRAIN_DEADLINE_S)]
+    command += [] if picking else ["WorkUser", *getattr(request.function, "also_users", ())]
     process = subprocess.Popen(
         command,
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     web = Web(f"http://127.0.0.1:{port}", tmp_path / "runs", process)
@@ -88,6 +93,7 @@ def web(request: pytest.FixtureRequest, service: Service, tmp_path: Path) -> Ite
         process.terminate()
     with process:
         process.wait(60)
+    assert alive_in(process.pid) == []
 
 
 def _wait_until(holds: Any, seconds: float = 30) -> None:
@@ -131,15 +137,78 @@ def test_tests_in_one_process_have_a_clean_folder_each(web: Web, service: Servic
     assert runs[1].name in report
 
 
+def _with_users_that_hang(test: Any) -> Any:
+    """Half of the users send one request each that outlasts the drain deadline."""
+    test.also_users = ("HangingUser",)
+    return test
+
+
+def _outcomes(run: Path) -> dict[str, int]:
+    counts = pd.read_parquet(run / "requests.parquet")["outcome"].value_counts()
+    return {str(outcome): int(count) for outcome, count in counts.items()}
+
+
+@_with_users_that_hang
+def test_stop_gives_up_what_hangs_and_the_next_test_starts(web: Web, service: Service) -> None:
+    web.post("/swarm", user_count=4, spawn_rate=4)
+    _wait_until(lambda: service.answered > 30)
+    stopped_at = time.time()
+    web.post("/stop")
+    assert_in_time(stopped_at, DRAIN_DEADLINE_S)
+    assert time.time() - stopped_at > DRAIN_DEADLINE_S - 0.5  # it did wait for them
+    (first,) = web.runs()
+    answered = service.answered
+    assert _outcomes(first) == {"ok": answered, "incomplete": 2}
+
+    assert web.post("/swarm", user_count=4, spawn_rate=4)["success"]
+    _wait_until(lambda: service.answered > answered + 30)
+    stopped_at = time.time()
+    web.process.send_signal(signal.SIGTERM)
+    web.process.communicate(timeout=60)
+    _wait_until(lambda: not alive_in(web.process.pid))
+    assert_in_time(stopped_at, DRAIN_DEADLINE_S)
+    assert web.process.returncode == 130
+    assert _outcomes(web.runs()[1]) == {"ok": service.answered - answered, "incomplete": 2}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_idle_web_ui_just_ends(web: Web, number: int) -> None:
+    told_at = time.time()
+    web.process.send_signal(number)
+    output, _ = web.process.communicate(timeout=60)
+    _wait_until(lambda: not alive_in(web.process.pid))
+    assert_in_time(told_at, deadline_s=0)
+    assert web.process.returncode == 0, output
+    assert "Traceback" not in output
+    assert web.runs() == []
+
+
 def test_ctrl_c_ends_a_running_test_with_its_report(web: Web, service: Service) -> None:
     web.post("/swarm", user_count=4, spawn_rate=4)
     _wait_until(lambda: service.answered > 60)
+    interrupted_at = time.time()
     web.process.send_signal(signal.SIGINT)
     output, _ = web.process.communicate(timeout=60)
+    _wait_until(lambda: not alive_in(web.process.pid))
+    assert_in_time(interrupted_at, DRAIN_DEADLINE_S)
     assert web.process.returncode == 130, output
     (run,) = web.runs()
     assert len(pd.read_parquet(run / "requests.parquet")) == service.answered
     assert f"Report: {run / 'report.html'}" in output
+
+
+@pytest.mark.parametrize("web", [("--master",)], indirect=True, ids=["master alone"])
+def test_a_master_without_workers_begins_nothing(web: Web, service: Service) -> None:
+    web.post("/swarm", user_count=4, spawn_rate=4)
+    time.sleep(2)
+    web.post("/stop")
+    assert web.runs() == []
+    told_at = time.time()
+    web.process.send_signal(signal.SIGINT)
+    output, _ = web.process.communicate(timeout=60)
+    assert_in_time(told_at, deadline_s=0)
+    assert web.process.returncode == 0, output
+    assert "Traceback" not in output
 
 
 def test_the_door_is_shut(web: Web, service: Service) -> None:

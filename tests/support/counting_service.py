@@ -2,7 +2,8 @@
 
     python tests/support/counting_service.py --port 8123 --delay-s 0.2
 
-POST /work answers {"ok": true} with a Server-Timing header; `?status=500` answers that status;
+POST /work answers {"ok": true} with a Server-Timing header; `?status=500` answers that status,
+`?delay_s=60` after another delay;
 GET /count tells how many POSTs have been answered; GET /info poses as a simulated target.
 """
 
@@ -27,8 +28,8 @@ class Service:
         if scope["type"] != "http":
             return
         if scope["path"] == "/work":
-            await asyncio.sleep(self._delay_s)
             query = parse_qs(scope["query_string"].decode())
+            await asyncio.sleep(float(query.get("delay_s", [self._delay_s])[0]))
             COUNT["answered"] += 1
             timing = f"work;dur={self._delay_s * 1000};start=0.1, total;dur={self._delay_s * 1000 + 1}"
             await _answer(send, int(query.get("status", ["200"])[0]), {"ok": True}, timing)
@@ -58,4 +59,5 @@ if __name__ == "__main__":
         port=options.port,
         log_level="warning",
         timeout_keep_alive=60,
+        timeout_graceful_shutdown=1,  # requests that hang on purpose
     )

@@ -14,6 +14,7 @@ from harness.runs import (
     GENERATOR_SCHEMA,
     REQUEST_ID_BITS,
     REQUEST_SCHEMA,
+    RESOURCE_SCHEMA,
     SPAN_SCHEMA,
     Manifest,
     PhaseRecord,
@@ -73,9 +74,17 @@ def health(second: float, **columns: Any) -> Row:
     return row | columns
 
 
-def phase(name: str, kind: str, users: int, start_s: float, end_s: float) -> PhaseRecord:
+def resource(second: float, service: str = "target", **columns: Any) -> Row:
+    """A row of the resources table."""
+    return {"service": service, "at": at(second)} | columns
+
+
+def phase(
+    name: str, kind: str, users: int, start_s: float, end_s: float, arrivals_per_s: float | None = None
+) -> PhaseRecord:
     moments = {"start_us": START_US + round(start_s * 1e6), "end_us": START_US + round(end_s * 1e6)}
-    return PhaseRecord.model_validate({"name": name, "kind": kind, "users": users, **moments})
+    named = {"name": name, "kind": kind, "users": users, "arrivals_per_s": arrivals_per_s}
+    return PhaseRecord.model_validate({**named, **moments})
 
 
 def one_hold(seconds: float = 20.0, users: int = 5) -> list[PhaseRecord]:
@@ -88,6 +97,7 @@ def write_run(
     *,
     spans: Iterable[Row] = (),
     generator: Iterable[Row] = (),
+    resources: Iterable[Row] = (),
     phases: Sequence[PhaseRecord] = (),
     criteria: Mapping[str, str] | None = None,
     warm_up_s: float = 0.0,
@@ -102,9 +112,11 @@ def write_run(
         scenario=ScenarioRecord(
             name="test", criteria=dict(criteria or {}), warm_up_s=warm_up_s, settle_s=settle_s
         ),
-        started_at=START.isoformat(),
         phases=list(phases),
-        **({"workers": [WorkerRecord(index=0, id="local")]} | manifest_fields),
+        **(
+            {"workers": [WorkerRecord(index=0, id="local")], "started_at": START.isoformat()}
+            | manifest_fields
+        ),
     )
     written = RunFolder.create(folder, manifest)
     sequences: dict[int, int] = {}
@@ -113,8 +125,13 @@ def write_run(
         sequence = sequences.get(row["worker"], 0)
         sequences[row["worker"]] = sequence + 1
         numbered.append({"request_id": row["worker"] << REQUEST_ID_BITS | sequence} | row)
-    tables = (("requests", REQUEST_SCHEMA, numbered), ("spans", SPAN_SCHEMA, list(spans)))
-    for name, schema, rows in (*tables, ("generator", GENERATOR_SCHEMA, list(generator))):
+    tables = (
+        ("requests", REQUEST_SCHEMA, numbered),
+        ("spans", SPAN_SCHEMA, list(spans)),
+        ("generator", GENERATOR_SCHEMA, list(generator)),
+        ("resources", RESOURCE_SCHEMA, list(resources)),
+    )
+    for name, schema, rows in tables:
         if rows:
             written.append(name, pa.RecordBatch.from_pylist(rows, schema=schema))
     if sealed:

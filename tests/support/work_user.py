@@ -41,6 +41,14 @@ class StockUser(HttpUser):
         self.client.post("/work", json={"n": 1}, name="/work")
 
 
+class HangingUser(ServiceUser):
+    """Sends one request, whose answer comes long after any drain deadline of the tests."""
+
+    @task
+    def hang(self) -> None:
+        self.client.post("/work?delay_s=100", json={}, name="/work", category="simple", check=check_work)
+
+
 class FailingUser(ServiceUser):
     """Half of what it sends is answered with 503."""
 
