@@ -12,6 +12,13 @@ def in_flight_at(starts: ArrayLike, ends: ArrayLike, at: ArrayLike) -> NDArray[n
     >>> in_flight_at([0, 5], [10, 20], [-1, 5, 10, 20]).tolist()
     [0, 2, 1, 0]
     """
-    begun = np.searchsorted(np.sort(np.asarray(starts)), at, side="right")
-    ended = np.searchsorted(np.sort(np.asarray(ends)), at, side="right")
-    return np.asarray(begun - ended, dtype=np.int64)
+    moments = np.asarray(at)
+    order = np.argsort(moments, kind="stable")
+    # Few moments, many requests: each request is put before the first moment that it counts at.
+    ordered, counts = moments[order], np.zeros(len(moments), dtype=np.int64)
+    for sign, times in ((1, starts), (-1, ends)):
+        first = np.searchsorted(ordered, np.asarray(times))
+        counts += sign * np.bincount(first, minlength=len(moments) + 1)[: len(moments)]
+    found = np.empty(len(moments), dtype=np.int64)
+    found[order] = np.cumsum(counts)
+    return found

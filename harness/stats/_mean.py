@@ -5,6 +5,7 @@ normal; beyond `BOOTSTRAP_UP_TO` the closed forms agree with the bootstrap and c
 assume independent samples.
 """
 
+import dataclasses
 import math
 import warnings
 from collections.abc import Callable
@@ -22,25 +23,48 @@ _RESAMPLES = 1000
 _SEED = 20261124
 
 
-def mean(samples: ArrayLike, *, unit: str = "") -> Estimate:
+def mean(samples: ArrayLike, *, unit: str = "", n_effective: int | None = None) -> Estimate:
     """Arithmetic mean.
 
     Up to 300 samples: BCa bootstrap (Efron 1987), expanded for the narrowness of small samples
     (Hesterberg 2015, "What Teachers Should Know about the Bootstrap", section 4.3.3), with a fixed seed, so
     that the same samples in any order give the same interval. Beyond: Student's t. One sample
-    has no interval; samples all alike have one of width 0.
+    has no interval; samples all alike have one of width 0. With `n_effective` below n the interval
+    is wider by the square root of n / n_effective.
 
     >>> e = mean([1.0, 2.0, 3.0, 4.0], unit="ms")
     >>> e.value, e.n, 1.0 <= e.low < 2.5 < e.high <= 4.0
     (2.5, 4, True)
     """
-    ordered = np.sort(finite_samples(samples))
-    if ordered.size <= BOOTSTRAP_UP_TO:
-        return _bootstrapped(ordered, _mean, "mean", unit)
-    value = float(ordered.mean())
-    half = student_t(ordered.size - 1) * float(ordered.std(ddof=1)) / math.sqrt(ordered.size)
-    return Estimate(
-        value, value - half, value + half, ordered.size, "mean; 95 % interval by Student's t", unit
+    known = finite_samples(samples)
+    if known.size <= BOOTSTRAP_UP_TO:
+        return _widened(_bootstrapped(np.sort(known), _mean, "mean", unit), n_effective)
+    value, deviation = float(known.mean()), float(known.std(ddof=1))
+    return mean_of_many(known.size, value, deviation, unit=unit, n_effective=n_effective)
+
+
+def mean_of_many(
+    n: int, value: float, deviation: float, *, unit: str = "", n_effective: int | None = None
+) -> Estimate:
+    """`mean` of more than 300 samples whose mean and standard deviation (n - 1) are known."""
+    half = student_t(n - 1) * deviation / math.sqrt(n)
+    method = "mean; 95 % interval by Student's t"
+    return _widened(Estimate(value, value - half, value + half, n, method, unit), n_effective)
+
+
+def _widened(estimate: Estimate, n_effective: int | None) -> Estimate:
+    """The same value with the interval of a smaller number of independent samples."""
+    value, low, high = estimate.value, estimate.low, estimate.high
+    if n_effective is None or n_effective >= estimate.n or value is None or low is None or high is None:
+        return estimate
+    factor = math.sqrt(estimate.n / max(n_effective, 1))
+    if n_effective > 1:
+        factor *= student_t(n_effective - 1) / student_t(estimate.n - 1)
+    return dataclasses.replace(
+        estimate,
+        low=value - factor * (value - low),
+        high=value + factor * (high - value),
+        method=f"{estimate.method}, effective n {n_effective}",
     )
 
 

@@ -1,0 +1,52 @@
+"""The public surface of the package: what the rest may rely on."""
+
+import harness.stats
+
+
+def test_public_names() -> None:
+    assert harness.stats.__all__ == [
+        "BOOTSTRAP_UP_TO",
+        "DECISION_LEVEL",
+        "LEVEL",
+        "NO_SPREAD",
+        "ChangeLimits",
+        "ChangePoint",
+        "ChangeWord",
+        "Comparison",
+        "Decision",
+        "Distribution",
+        "Drift",
+        "EffectSize",
+        "Estimate",
+        "Moments",
+        "RankTest",
+        "RunSpread",
+        "Scalability",
+        "Stretches",
+        "WarmUp",
+        "change_points",
+        "compare_mean",
+        "compare_quantile",
+        "compare_rate",
+        "compare_throughput",
+        "decide",
+        "drift",
+        "effective_n",
+        "false_discovery",
+        "fit_scalability",
+        "in_flight_at",
+        "mean",
+        "mean_of_many",
+        "minimum_n",
+        "order_statistic_ranks",
+        "proportion",
+        "quantile",
+        "quantiles",
+        "rate",
+        "rate_from_batches",
+        "run_spread",
+        "slo_capacity",
+        "stdev",
+        "warm_up",
+    ]
+    assert all(hasattr(harness.stats, name) for name in harness.stats.__all__)
