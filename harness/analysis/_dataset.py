@@ -2,16 +2,20 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.analysis._cells import Cells
 from harness.analysis._model import NotMeasured, Selection, Window
 from harness.analysis._quantities import describe
-from harness.analysis._samples import NO_TIME, intended_moments, request_samples, span_samples
+from harness.analysis._samples import Samples, limited, place
 from harness.analysis._slice import Slice, measure, of_values
+from harness.analysis._spans import ComponentTimes
+from harness.analysis._table import NO_TIME, RequestColumns
 from harness.analysis._window import MeasuredWindow, measured_window, moment_us
 from harness.runs import Manifest, Run, RunSource
 from harness.stats import Estimate
@@ -45,31 +49,38 @@ class Dataset(ABC):
 
 
 class RequestDataset(Dataset):
-    """A run folder's requests and spans. `samples` has one row per request, `spans` one per component."""
+    """A run folder's requests and spans, inside and outside of the measured window."""
 
     def __init__(
-        self,
-        measured: MeasuredWindow,
-        samples: "pd.DataFrame",
-        spans: "pd.DataFrame",
-        generator: "pd.DataFrame",
+        self, run: Run, measured: MeasuredWindow, samples: Samples, generator: "pd.DataFrame"
     ) -> None:
+        self.run = run
         self.measured = measured
         self.samples = samples
-        self.spans = spans
         self.generator = generator
 
     @classmethod
     def read(cls, run: Run, limits_ms: Mapping[str | None, float] | None = None) -> "RequestDataset":
         """Read the tables of a run folder; see `Dataset.from_run`."""
-        requests, generator = run.requests(), run.generator()
-        at = intended_moments(requests)
-        at = at[at != NO_TIME]
+        columns, generator = RequestColumns(run), run.generator()
+        at = columns.at_us[columns.at_us != NO_TIME]
         first, last = (int(at.min()), int(at.max())) if len(at) else (None, None)
         measured = measured_window(run.manifest, first, last, _most_users(generator))
-        samples = request_samples(requests, measured, run_end_us(run.manifest))
-        _apply_limits(samples, limits_ms or {})
-        return cls(measured, samples, span_samples(run.spans(), requests), generator)
+        placed = place(columns, measured, run_end_us(run.manifest))
+        return cls(run, measured, Samples(limited(placed, limits_ms or {})), generator)
+
+    def with_limits(self, limits_ms: Mapping[str | None, float]) -> "RequestDataset":
+        """The same run with other limits for goodput, without reading it again."""
+        other = copy(self)
+        other.samples = Samples(limited(self.samples.placed, limits_ms))
+        for made in ("whole", "cells"):
+            other.__dict__.pop(made, None)
+        return other
+
+    @property
+    def spans(self) -> ComponentTimes:
+        """The times of the components, which are read when they are first asked for."""
+        return self.samples.placed.columns.spans
 
     @property
     def window(self) -> Window:
@@ -80,13 +91,19 @@ class RequestDataset(Dataset):
         """All requests of the measured window."""
         return self.in_pieces(range(len(self.measured.pieces)))
 
+    @cached_property
+    def cells(self) -> Cells:
+        """The measured window cut up for groups."""
+        return Cells(self.samples)
+
     def in_pieces(self, indices: range | tuple[int, ...]) -> Slice:
         """The requests of some of the window's pieces."""
-        inside = np.isin(self.samples["piece"].to_numpy(), indices)
-        ended = np.isin(self.samples["done_piece"].to_numpy(), indices)
+        piece, done_piece = self.samples.values("piece"), self.samples.values("done_piece")
+        if len(indices) == len(self.measured.pieces):
+            return Slice(self.samples, tuple(indices), piece >= 0, done_piece >= 0)
+        inside, ended = np.isin(piece, indices), np.isin(done_piece, indices)
         rows = inside | ended
-        pieces = tuple(self.measured.pieces[index] for index in indices)
-        return Slice(self.samples[rows], pieces, inside[rows], ended[rows])
+        return Slice(self.samples.where(rows), tuple(indices), inside[rows], ended[rows])
 
     def select(self, selection: Selection) -> Slice | NotMeasured:
         """The requests that a selection leaves; says why where there are none."""
@@ -99,7 +116,8 @@ class RequestDataset(Dataset):
             # The model of a component is the span's, not the request's.
             if value is None or (column == "model" and selection.component is not None):
                 continue
-            chosen = chosen.where(chosen.frame[column].eq(value).to_numpy(dtype=bool, na_value=False))
+            code = self.samples.placed.columns.words[column].code(value)
+            chosen = chosen.where(chosen.frame.codes(column) == code)
         if not chosen.inside.any():
             what = describe(selection)
             return NotMeasured(f"no request{f' with {what}' if what else ''} in the measured window")
@@ -117,14 +135,8 @@ class RequestDataset(Dataset):
     def component_times(self, chosen: Slice, selection: Selection) -> NDArray[np.float64]:
         """Time in a component, ms, per successful request in which it occurred."""
         wanted = np.zeros(len(self.samples), dtype=bool)
-        wanted[chosen.frame.index[chosen.flagged("ok")]] = True
-        keep = wanted[self.spans["row"].to_numpy()]
-        for column in ("component", "model"):
-            value = getattr(selection, column)
-            if value is not None:
-                keep &= self.spans[column].eq(value).to_numpy(dtype=bool, na_value=False)
-        sums = self.spans[keep].groupby("row")["duration_ms"].sum()
-        return np.asarray(sums.to_numpy(dtype=np.float64))
+        wanted[chosen.frame.numbered()[chosen.flagged("ok")]] = True
+        return self.spans.of(selection.component, wanted, selection.model).ms
 
     def _pieces(self, phase: str | None) -> range | tuple[int, ...] | NotMeasured:
         if phase is None:
@@ -150,14 +162,3 @@ def _most_users(generator: "pd.DataFrame") -> int:
         return 0
     per_second = generator.groupby(generator["at"].dt.floor("s"))["users"].sum()
     return int(per_second.max()) if len(per_second) else 0
-
-
-def _apply_limits(samples: "pd.DataFrame", limits_ms: Mapping[str | None, float]) -> None:
-    """Take from `good`, in place, the requests that took as long as their category's limit or longer."""
-    if not limits_ms:
-        return
-    limit = np.full(len(samples), limits_ms.get(None, np.inf))
-    for category, value in limits_ms.items():
-        if category is not None:
-            limit[samples["category"].eq(category).to_numpy(dtype=bool, na_value=False)] = value
-    samples["good"] &= samples["response_ms"].to_numpy() < limit

@@ -1,17 +1,18 @@
 """Groups of requests with all their figures, and the components of the service's time."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from harness.analysis._cells import Cells, Part
 from harness.analysis._dataset import RequestDataset
 from harness.analysis._model import ComponentTime, Group, LoadStep
 from harness.analysis._quantities import PER_CASE, QUANTITIES, REPORTED
-from harness.analysis._slice import Slice, figure, figures
-
-if TYPE_CHECKING:
-    import pandas as pd
+from harness.analysis._slice import figures
+from harness.analysis._spans import Times
+from harness.stats import Estimate
 
 #: Components of the bundled service that add up to its `total`; its others lie inside them.
 ADDITIVE = ("triage", "specialists", "debate", "synthesis", "overhead")
@@ -20,56 +21,50 @@ TOTAL = "total"
 #: `overhead` alone could be any service's.
 _BUNDLED = frozenset(ADDITIVE) - {"overhead"}
 _ROUNDING = 1.02
+_NULL = "uncategorised"
 
 #: Label of the group that is not a part of anything.
 ALL = "all"
 
 
-def group(label: str, chosen: Slice) -> Group:
+def group(label: str, part: Part) -> Group:
     """All figures of one group of requests."""
-    response, service = chosen.values("response_ms"), chosen.values("service_ms")
-    response_time = figures(response, REPORTED, "ms")
-    # In a closed loop the two are equal: no need to bootstrap them twice.
-    same = np.array_equal(response, service)
-    outcomes = chosen.frame["outcome"].to_numpy()[chosen.inside]
-    names, counts = np.unique(outcomes.astype(str), return_counts=True) if len(outcomes) else ((), ())
+    response_time = figures(part.response, REPORTED, "ms")
+    # In a closed loop the two are the same.
+    closed = part.cells.service is part.cells.response
     return Group(
         label=label,
-        requests=int(chosen.inside.sum()),
-        outcomes={str(name): int(count) for name, count in zip(names, counts, strict=True)},
+        requests=part.requests,
+        outcomes=part.outcomes,
         response_time=response_time,
-        service_time=response_time if same else figures(service, REPORTED, "ms"),
-        throughput=chosen.events("throughput"),
-        error_rate=chosen.share("error_rate"),
-        success_rate=chosen.share("success_rate"),
-        per_case=_per_case(chosen),
+        service_time=response_time if closed else figures(part.service, REPORTED, "ms"),
+        throughput=part.throughput,
+        error_rate=part.share("failed"),
+        success_rate=part.share("ok"),
+        per_case=_per_case(part),
     )
 
 
-def groups_by(column: str, chosen: Slice) -> dict[str, Group]:
-    """One group per value of a column, in the order of their names; null values are in no group."""
-    return {label: group(label, part) for label, part in parts_by(column, chosen)}
+def groups_by(word: str, cells: Cells, indices: tuple[int, ...] | None = None) -> dict[str, Group]:
+    """One group per category or name, in the order of their names; null values are in no group."""
+    return {label: group(label, part) for label, part in parts_by(word, cells, indices)}
 
 
-def parts_by(column: str, chosen: Slice) -> Iterator[tuple[str, Slice]]:
-    """The parts of a slice that share a value of a column."""
-    values = chosen.frame[column].cat
-    codes = values.codes.to_numpy()
-    present = set(np.unique(codes[chosen.inside]).tolist())
-    labels = sorted((str(label), code) for code, label in enumerate(values.categories) if code in present)
-    for label, code in labels:
-        yield label, chosen.where(codes == code)
+def parts_by(word: str, cells: Cells, indices: tuple[int, ...] | None = None) -> Iterator[tuple[str, Part]]:
+    """The samples of each category or name that occurs in some pieces (None: in all)."""
+    for label, code in sorted((label, code) for code, label in enumerate(cells.labels(word))):
+        part = cells.part(indices, **{word: code})
+        if part.requests:
+            yield label, part
 
 
 def load_steps(dataset: RequestDataset) -> list[LoadStep]:
     """One step per measured hold phase, in the order of time."""
     steps = []
     for index, piece in enumerate(dataset.measured.pieces):
-        chosen = dataset.in_pieces((index,))
-        by_category = groups_by("category", chosen)
-        steps.append(
-            LoadStep(piece.phase, piece.users, piece.seconds, group(piece.phase, chosen), by_category)
-        )
+        whole = group(piece.phase, dataset.cells.part((index,)))
+        by_category = groups_by("category", dataset.cells, (index,))
+        steps.append(LoadStep(piece.phase, piece.users, piece.seconds, whole, by_category))
     return steps
 
 
@@ -81,57 +76,67 @@ def component_times(dataset: RequestDataset) -> list[ComponentTime]:
     not occur in a request counts as nothing there and the shares add up. Where no request tells
     its total, the service time takes its place.
     """
-    chosen = dataset.whole
-    rows = chosen.frame.index[chosen.flagged("ok")]
-    wanted = np.zeros(len(dataset.samples), dtype=bool)
-    wanted[rows] = True
-    spans = dataset.spans[wanted[dataset.spans["row"].to_numpy()]]
-    if spans.empty:
-        return []
-    sums = spans.groupby(["row", "component"], observed=True)["duration_ms"].sum().reset_index()
-    category = dataset.samples["category"].iloc[sums["row"].to_numpy()]
-    sums["category"] = category.astype(object).fillna("uncategorised").to_numpy()
-    if not category.notna().any():
-        sums["category"] = ALL
-    totals = sums[sums["component"] == TOTAL].set_index("row")["duration_ms"]
-    if totals.empty:
-        totals = dataset.samples["service_ms"].iloc[sums["row"].unique()].dropna()
-    by_category = [(str(label), part) for label, part in sums.groupby("category")]
-    additive = _additive([part for _, part in by_category], totals)
-    return [item for label, part in by_category for item in _components(label, part, totals, additive)]
+    owner, labels = _owners(dataset)
+    wanted = owner >= 0
+    told = dataset.spans.has(TOTAL, wanted)
+    services = None if told.any() else _service_times(dataset, wanted)
+    if services is not None:
+        told[services.rows] = True
+    parts: dict[str, NDArray[np.float64]] = {}
+    durations: dict[tuple[int, str], Mapping[str, Estimate]] = {}
+    for name in sorted(dataset.spans.components, key=_component_order):
+        by_category, parts[name] = dataset.spans.cut(name, owner, told, len(labels))
+        for index in range(len(labels)):
+            samples = by_category.of((index,))
+            if samples.size:
+                durations[index, name] = figures(samples, REPORTED, "ms")
+    whole = parts[TOTAL] if services is None else np.bincount(owner[services.rows], services.ms, len(labels))
+    additive = _additive(parts, whole)
+    present = {index for index, _ in durations}
+    found = []
+    for index in sorted(present, key=labels.__getitem__):
+        label = ALL if len(present) == 1 and labels[index] == _NULL else labels[index]
+        for name in parts:
+            if (index, name) in durations:
+                is_part = name in additive
+                share = (
+                    100 * float(parts[name][index] / whole[index]) if is_part and whole[index] > 0 else None
+                )
+                found.append(ComponentTime(label, name, is_part, durations[index, name], share))
+    return found
 
 
-def _additive(parts: Sequence["pd.DataFrame"], totals: "pd.Series[Any]") -> Collection[str]:
+def _owners(dataset: RequestDataset) -> tuple[NDArray[Any], list[str]]:
+    """For each request the index of its category among the labels; -1 unless it is a successful sample."""
+    chosen, category = dataset.whole, dataset.samples.placed.columns.words["category"]
+    labels = list(category.labels) if _NULL in category.labels else [*category.labels, _NULL]
+    rows = chosen.frame.numbered()[chosen.flagged("ok")]
+    owner = np.full(len(dataset.samples), -1, dtype=np.min_scalar_type(-1 - len(labels)))
+    codes = category.codes[rows]
+    owner[rows] = np.where(codes < 0, labels.index(_NULL), codes)
+    return owner, labels
+
+
+def _service_times(dataset: RequestDataset, wanted: NDArray[np.bool_]) -> Times:
+    """What the components are parts of where no request tells a `total`."""
+    rows = dataset.spans.of(None, wanted).rows
+    service_ms = dataset.samples.values("service_ms")[rows]
+    known = ~np.isnan(service_ms)
+    return Times(rows[known], service_ms[known])
+
+
+def _additive(parts: Mapping[str, NDArray[np.float64]], whole: NDArray[np.float64]) -> Collection[str]:
     """The components that are parts of the whole, none inside another, as far as can be told.
 
     The bundled service's are known by name. Of another service, whose components may overlap, all
     are taken for parts if they fit into the whole together, in every category: then a bar of them
     is never longer than what they are said to be parts of.
     """
-    names = {str(name) for part in parts for name in part["component"].unique()} - {TOTAL}
+    names = parts.keys() - {TOTAL}
     if names & _BUNDLED:
         return ADDITIVE
-    for part in parts:
-        told = part[part["row"].isin(totals.index)]
-        whole = float(totals[totals.index.isin(part["row"])].sum())
-        if float(told.loc[told["component"] != TOTAL, "duration_ms"].sum()) > _ROUNDING * whole:
-            return ()
-    return names
-
-
-def _components(
-    category: str, sums: "pd.DataFrame", totals: "pd.Series[Any]", additive_names: Collection[str]
-) -> Iterator[ComponentTime]:
-    whole = float(totals[totals.index.isin(sums["row"])].sum())
-    with_total = sums["row"].isin(totals.index)
-    present: list[Any] = sorted(sums["component"].unique(), key=_component_order)
-    for component in present:
-        rows = sums["component"] == component
-        durations = sums["duration_ms"].to_numpy(dtype=np.float64)[rows.to_numpy()]
-        additive = component in additive_names
-        part = float(sums.loc[rows & with_total, "duration_ms"].sum())
-        share = 100 * part / whole if additive and whole > 0 else None
-        yield ComponentTime(category, str(component), additive, figures(durations, REPORTED, "ms"), share)
+    together = np.sum([parts[name] for name in names], axis=0)
+    return () if np.any(together > _ROUNDING * whole) else names
 
 
 def _component_order(component: str) -> tuple[int, str]:
@@ -139,10 +144,6 @@ def _component_order(component: str) -> tuple[int, str]:
     return (known.index(component) if component in known else len(known), component)
 
 
-def _per_case(chosen: Slice) -> Mapping[str, Any]:
-    found = {}
-    for name in PER_CASE:
-        values = chosen.values(QUANTITIES[name].column)
-        if len(values):
-            found[name] = figure(values, "mean", QUANTITIES[name].unit)
-    return found
+def _per_case(part: Part) -> Mapping[str, Estimate]:
+    means = {name: part.mean(QUANTITIES[name].column, QUANTITIES[name].unit) for name in PER_CASE}
+    return {name: estimate for name, estimate in means.items() if estimate is not None}

@@ -174,6 +174,19 @@ class TrendPoint:
 
 
 @dataclass(slots=True, frozen=True)
+class ServiceResources:
+    """What one service used and held in a measured phase, as it told itself once a second.
+
+    `figures`: `cpu_mean` and `cpu_max` in percent of one CPU, `memory_max` in bytes, `in_flight_max`
+    and `queue_max` in requests; what the service does not tell is absent.
+    """
+
+    phase: str
+    service: str
+    figures: Mapping[str, Estimate]
+
+
+@dataclass(slots=True, frozen=True)
 class Totals:
     """Counts over the whole run, warm-up and drain included: what must agree with other counters."""
 
@@ -207,3 +220,4 @@ class Summary:
     series: TimeSeries | None
     slowest: Sequence[SlowRequest]
     notes: tuple[str, ...]
+    resources: Sequence[ServiceResources] = ()

@@ -2,58 +2,50 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis._model import NotMeasured
 from harness.analysis._quantities import QUANTITIES, Kind, quantile_of
+from harness.analysis._samples import Samples
 from harness.analysis._window import Piece
 from harness.stats import (
     Estimate,
+    Stretches,
     mean,
     minimum_n,
     proportion,
     quantile,
-    quantiles,
-    rate,
-    rate_from_batches,
     stdev,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-_MOST_BATCHES = 10
-_FEWEST_BATCHES = 5
-_FEWEST_EVENTS = 30
 
 
 @dataclass(slots=True, frozen=True)
 class Slice:
-    """Requests that were meant to start, or ended, in some of the window's pieces.
+    """Requests that were meant to start, or ended, in some of the window's pieces (by index).
 
-    `frame` holds rows of `request_samples`; `inside` marks those that were meant to start in the
-    pieces (the samples), `ended` those that ended in them (what throughput counts).
+    `inside` marks the rows of `frame` that were meant to start in the pieces (the samples), `ended`
+    those that ended in them (what throughput counts). Rows that are neither count for nothing.
     """
 
-    frame: "pd.DataFrame"
-    pieces: tuple[Piece, ...]
+    frame: Samples
+    indices: tuple[int, ...]
     inside: NDArray[np.bool_]
     ended: NDArray[np.bool_]
 
     def where(self, mask: NDArray[np.bool_]) -> "Slice":
         """The rows that `mask` keeps; the pieces, and so the time, remain."""
-        return Slice(self.frame[mask], self.pieces, self.inside[mask], self.ended[mask])
+        return Slice(self.frame.where(mask), self.indices, self.inside[mask], self.ended[mask])
 
     @property
-    def seconds(self) -> float:
-        return sum(piece.seconds for piece in self.pieces)
+    def pieces(self) -> tuple[Piece, ...]:
+        pieces = self.frame.placed.batches.pieces
+        return tuple(pieces[index] for index in self.indices)
 
     def flagged(self, flag: str) -> NDArray[np.bool_]:
-        """Samples of the slice that have a flag of `request_samples`."""
-        return np.asarray(self.inside & self.frame[flag].to_numpy(dtype=bool))
+        """Samples of the slice that have a flag."""
+        return np.asarray(self.inside & self.frame.values(flag))
 
     def values(self, column: str) -> NDArray[np.float64]:
         """Samples of a per-request quantity, without those that have none.
@@ -62,8 +54,9 @@ class Slice:
         """
         is_time = column.endswith("_ms")
         rows = self.flagged("latency") if is_time else self.flagged("counted") & ~self.flagged("unanswered")
-        values = self.frame[column].to_numpy()[rows]
-        return np.asarray(values[~np.isnan(values)], dtype=np.float64)
+        values = np.asarray(self.frame.where(rows).values(column), dtype=np.float64)
+        unknown = np.isnan(values)
+        return values[~unknown] if unknown.any() else values
 
     def share(self, quantity: str) -> Estimate:
         """`error_rate` or `success_rate`, in percent of all requests that ended or are unanswered."""
@@ -71,21 +64,10 @@ class Slice:
         return proportion(int(self.flagged(flag).sum()), int(self.flagged("counted").sum()))
 
     def events(self, quantity: str) -> Estimate:
-        """`throughput` or `goodput`: requests that ended in the pieces, per second.
-
-        The interval is by batch means (ten batches to a piece, but none shorter than 1 s) where
-        every piece is 5 s or longer and 30 requests ended; else the exact Poisson interval.
-        """
+        """`throughput` or `goodput`: requests that ended in the pieces, per second; see `Batches.rate`."""
         flag = {"throughput": "completed", "goodput": "good"}[quantity]
-        done = self.frame["done_us"].to_numpy()[self.ended & self.frame[flag].to_numpy()]
-        batches = [min(_MOST_BATCHES, int(piece.seconds)) for piece in self.pieces]
-        if min(batches, default=0) < _FEWEST_BATCHES or len(done) < _FEWEST_EVENTS:
-            return rate(len(done), self.seconds)
-        edges = [
-            np.linspace(piece.start_us, piece.end_us, n + 1)
-            for piece, n in zip(self.pieces, batches, strict=True)
-        ]
-        return rate_from_batches([np.histogram(done, edge)[0] for edge in edges], self.seconds)
+        batches, done = self.frame.placed.batches, self.ended & self.frame.values(flag)
+        return batches.rate(batches.counts(self.frame.values("batch")[done]), self.indices)
 
 
 def figure(values: NDArray[np.float64], statistic: str, unit: str) -> Estimate:
@@ -103,20 +85,29 @@ def figure(values: NDArray[np.float64], statistic: str, unit: str) -> Estimate:
         case "min" | "max":
             ends = {"min": np.min, "max": np.max}
             value = float(ends[statistic](values)) if len(values) else None
-            return Estimate(value, value, value, len(values), f"{statistic} of this run's samples", unit)
+            return _extreme(statistic, value, len(values), unit)
         case _:
             raise ValueError(f"no statistic of samples is called {statistic!r}")
 
 
-def figures(values: NDArray[np.float64], statistics: Sequence[str], unit: str) -> dict[str, Estimate]:
-    """Several statistics by name; empty where there is no sample."""
-    if not len(values):
+def figures(samples: Stretches, statistics: Sequence[str], unit: str) -> dict[str, Estimate]:
+    """Quantiles, `mean`, `min` and `max` by name; empty where there is no sample."""
+    if not samples.size:
         return {}
-    ordered = np.sort(values)
     by_quantile = {name: q for name in statistics if (q := quantile_of(name)) is not None}
-    results = zip(by_quantile, quantiles(ordered, tuple(by_quantile.values()), unit=unit), strict=True)
-    found = dict(results)
-    return {name: found.get(name) or figure(ordered, name, unit) for name in statistics}
+    quantiles = samples.quantiles(tuple(by_quantile.values()), unit=unit)
+    found = dict(zip(by_quantile, quantiles, strict=True))
+    least, largest = samples.at([0, samples.size - 1]).tolist()
+    found |= {
+        "mean": samples.mean(unit=unit),
+        "min": _extreme("min", least, samples.size, unit),
+        "max": _extreme("max", largest, samples.size, unit),
+    }
+    return {name: found[name] for name in statistics}
+
+
+def _extreme(name: str, value: float | None, n: int, unit: str) -> Estimate:
+    return Estimate(value, value, value, n, f"{name} of this run's samples", unit)
 
 
 def measure(piece: Slice, statistic: str, quantity: str) -> Estimate | NotMeasured:

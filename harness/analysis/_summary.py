@@ -1,12 +1,16 @@
 """A run's summary: every figure of the report, derived once."""
 
-from typing import TYPE_CHECKING
+from collections import Counter
+
+import numpy as np
 
 from harness.analysis._charts import histogram, slowest, time_series
 from harness.analysis._dataset import Dataset, RequestDataset
 from harness.analysis._groups import ALL, component_times, group, groups_by, load_steps
 from harness.analysis._model import ErrorGroup, Summary, Totals
-from harness.analysis._samples import NO_TIME, unanswered_after_ms
+from harness.analysis._resources import service_resources
+from harness.analysis._samples import Samples
+from harness.analysis._table import NO_TIME
 from harness.analysis._window import moment_us
 from harness.errors import UnreadableFileError
 from harness.runs import (
@@ -19,9 +23,7 @@ from harness.runs import (
     locust_exceptions,
 )
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+_ERROR_KEYS = ("name", "outcome", "cause", "error")
 _MESSAGE_CHARS = 80
 
 
@@ -47,9 +49,9 @@ def summarise(run: Run, dataset: Dataset | None = None) -> Summary:
         duration_s=_duration_s(run.manifest, data),
         window=data.window,
         totals=totals(data.samples),
-        overall=group(ALL, data.whole),
-        by_category=groups_by("category", data.whole),
-        by_name=groups_by("name", data.whole),
+        overall=group(ALL, data.cells.part()),
+        by_category=groups_by("category", data.cells),
+        by_name=groups_by("name", data.cells),
         components=component_times(data),
         steps=load_steps(data),
         errors=error_groups(data.samples),
@@ -57,6 +59,7 @@ def summarise(run: Run, dataset: Dataset | None = None) -> Summary:
         series=time_series(data, run.manifest),
         slowest=slowest(data),
         notes=(*_notes(run.manifest, data), *exception_notes(run)),
+        resources=service_resources(data.measured, run.resources()),
     )
 
 
@@ -76,33 +79,36 @@ def provider_words(target: TargetRecord) -> str:
             return "unknown"
 
 
-def totals(samples: "pd.DataFrame") -> Totals:
+def totals(samples: Samples) -> Totals:
     """Counts over the whole run."""
-    counts = samples["outcome"].value_counts()
-    outcomes = {str(outcome): int(n) for outcome, n in sorted(counts.items()) if n}
+    labels = samples.labels("outcome")
+    counts = np.bincount(samples.codes("outcome") + 1, minlength=len(labels) + 1).tolist()[1:]
+    outcomes = {label: n for label, n in sorted(zip(labels, counts, strict=True)) if n}
     return Totals(
         requests=len(samples),
-        errors=int(samples["failed"].sum()),
+        errors=int(samples.values("failed").sum()),
         degraded=outcomes.get("degraded", 0),
         incomplete=outcomes.get("incomplete", 0),
         outcomes=outcomes,
     )
 
 
-def error_groups(samples: "pd.DataFrame") -> list[ErrorGroup]:
+def error_groups(samples: Samples) -> list[ErrorGroup]:
     """Errors of the whole run by name, outcome, cause and text; the most frequent first."""
-    keys = ["name", "outcome", "cause", "error"]
-    failed = samples.loc[samples["failed"], keys]
-    if failed.empty:
-        return []
-    filled = failed.astype(object).fillna("")
-    filled.loc[samples.loc[samples["failed"], "unanswered"], ["cause", "error"]] = ("service", "unanswered")
-    counts = filled.groupby(keys).size().reset_index(name="count")
-    counts = counts.sort_values(["count", *keys], ascending=[False, True, True, True, True])
-    return [
-        ErrorGroup(name, outcome, cause, error, int(count))
-        for name, outcome, cause, error, count in counts.itertuples(index=False)
-    ]
+    failed = samples.where(samples.values("failed"))
+    keys = np.stack([*(failed.codes(word) for word in _ERROR_KEYS), failed.values("unanswered")], axis=1)
+    found = Counter[tuple[str, str, str, str]]()
+    kinds, counts = np.unique(keys.astype(np.int32), axis=0, return_counts=True)
+    for (*codes, unanswered), count in zip(kinds.tolist(), counts.tolist(), strict=True):
+        name, outcome, cause, error = (
+            samples.labels(word)[code] if code >= 0 else ""
+            for word, code in zip(_ERROR_KEYS, codes, strict=True)
+        )
+        found[(name, outcome, "service", "unanswered") if unanswered else (name, outcome, cause, error)] += (
+            count
+        )
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return [ErrorGroup(*key, count) for key, count in ordered]
 
 
 def exception_notes(run: Run) -> tuple[str, ...]:
@@ -131,23 +137,26 @@ def _unanswered_notes(data: RequestDataset) -> list[str]:
     sent, ended = data.whole.inside, data.whole.flagged("counted") & ~data.whole.flagged("unanswered")
     if sent.any() and not ended.any():
         notes.append(f"the service answered none of the {int(sent.sum())} requests of the measured window")
-    pending_ms = samples["pending_ms"].dropna()
-    incomplete = int((samples["outcome"] == Outcome.INCOMPLETE).sum())
+    outcome = samples.placed.columns.words["outcome"]
+    pending = samples.where(outcome.codes == outcome.code(Outcome.INCOMPLETE))
+    incomplete = len(pending)
     if not incomplete:
         return notes
+    pending_ms = pending.values("pending_ms")
+    pending_ms = pending_ms[~np.isnan(pending_ms)]
     subject = "1 request was" if incomplete == 1 else f"{incomplete} requests were"
     longest = f", the longest after {pending_ms.max() / 1000:.3g} s" if len(pending_ms) else ""
     note = f"{subject} still unanswered when the run ended{longest}: they are in no percentile"
-    errors = int(samples["unanswered"].sum())
+    errors = int(pending.values("unanswered").sum())
     if errors:
-        after_s = unanswered_after_ms(samples.loc[samples["completed"], "service_ms"].to_numpy()) / 1000
+        after_s = samples.placed.unanswered_after_ms / 1000
         note += f"; {errors} of them, pending for {after_s:.3g} s or longer, count as errors"
     return [*notes, note]
 
 
 def _duration_s(manifest: Manifest, data: RequestDataset) -> float:
     """From the start of the run to its recorded end, else to the last thing that happened."""
-    done = data.samples["done_us"]
+    done = data.samples.values("done_us")
     moments = [phase.end_us for phase in manifest.phases]
     moments += [int(done.max())] if len(done) and done.max() != NO_TIME else []
     ended = moment_us(manifest.ended_at)

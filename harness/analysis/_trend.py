@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness.analysis._history import DECIDES_NOTHING, HISTORY, read_history
 from harness.analysis._model import TrendPoint
+from harness.errors import UnreadableFileError
 from harness.runs import Manifest, RunState
 from harness.stats import Estimate
 
@@ -50,7 +52,8 @@ def trend(
 
     `before` (ISO 8601) keeps the runs that started earlier, `fingerprint` those that are comparable.
     Runs that are INVALID, INTERRUPTED or not sealed are left out and counted. A run without
-    categories gives one point with the category `all`. Folders without a readable manifest and
+    categories gives one point with the category `all`. Runs of the history file (`harness history
+    --import`, `harness prune`) that have no folder count as well. Folders without a readable manifest and
     summary are skipped: a trend is a courtesy and must not fail a report.
     """
     if not results_dir.is_dir():
@@ -70,8 +73,36 @@ def trend(
             left_out[reason] += 1
         else:
             points += of_run
+    points += _kept(results_dir, scenario, limit if before is not None else None, fingerprint, points)
     points.sort(key=lambda point: (_moment(point.started_at) or _EARLIEST, point.run_id, point.category))
     return Trend(tuple(points), dict(sorted(left_out.items())))
+
+
+def _kept(
+    results_dir: Path,
+    scenario: str,
+    limit: datetime | None,
+    fingerprint: str | None,
+    found: Sequence[TrendPoint],
+) -> Iterator[TrendPoint]:
+    """Runs whose folders are gone or were on another machine, from the history file beside the folders."""
+    known = {point.run_id for point in found} | {path.name for path in results_dir.iterdir()}
+    try:
+        rows = read_history(results_dir / HISTORY)
+    except UnreadableFileError:
+        return
+    for row in rows:
+        if row.run_id in known or row.scenario != scenario or row.verdict in DECIDES_NOTHING:
+            continue
+        if fingerprint is not None and row.fingerprint != fingerprint:
+            continue
+        if limit is not None and not _is_earlier(row.started_at, limit):
+            continue
+        labels = [label for label in row.p95_ms if label != "all"] or list(row.p95_ms)
+        for label in labels:
+            p95 = row.p95(label)
+            if p95 is not None:
+                yield TrendPoint(row.run_id, row.started_at, label, p95, row.verdict)
 
 
 def _reason(manifest: Manifest, verdict: str, fingerprint: str | None) -> str:

@@ -1,5 +1,12 @@
 """The run folder and stock Locust CSVs: what is written while a test runs, and how it is read back."""
 
+from harness.runs._baseline import (
+    BASELINE_SCHEMA_VERSION,
+    BaselineEntry,
+    baseline_text,
+    read_baselines,
+    write_baselines,
+)
 from harness.runs._folder import (
     LOCUST_CSV_PREFIX,
     RunFolder,
@@ -26,6 +33,7 @@ from harness.runs._schema import (
     NOT_ERRORS,
     REQUEST_ID_BITS,
     REQUEST_SCHEMA,
+    RESOURCE_SCHEMA,
     SCHEMA_VERSION,
     SPAN_SCHEMA,
     Cause,
@@ -33,14 +41,17 @@ from harness.runs._schema import (
 )
 
 __all__ = [
+    "BASELINE_SCHEMA_VERSION",
     "GENERATOR_SCHEMA",
     "LATE_HEARTBEAT_MS",
     "LOCUST_CSV_PREFIX",
     "NOT_ERRORS",
     "REQUEST_ID_BITS",
     "REQUEST_SCHEMA",
+    "RESOURCE_SCHEMA",
     "SCHEMA_VERSION",
     "SPAN_SCHEMA",
+    "BaselineEntry",
     "Cause",
     "HostRecord",
     "LocustTables",
@@ -54,11 +65,14 @@ __all__ = [
     "ScenarioRecord",
     "TargetRecord",
     "WorkerRecord",
+    "baseline_text",
     "is_run_folder",
     "locust_exceptions",
     "new_run_id",
     "open_run",
     "process_is_alive",
+    "read_baselines",
     "read_locust_csvs",
+    "write_baselines",
     "write_text_atomically",
 ]

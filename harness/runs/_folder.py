@@ -4,7 +4,6 @@ import os
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pydantic import ValidationError
@@ -12,10 +11,7 @@ from pydantic import ValidationError
 from harness.errors import UnreadableFileError, UserError
 from harness.runs._manifest import Manifest, RunState
 from harness.runs._run import Run, RunSource
-from harness.runs._tables import TABLES, StreamWriter, read_table, seal_stream
-
-if TYPE_CHECKING:
-    import pandas as pd
+from harness.runs._tables import TABLES, FolderTables, StreamWriter, seal_stream
 
 MANIFEST = "manifest.json"
 LOCUST_CSV_PREFIX = "locust"
@@ -70,10 +66,15 @@ class RunFolder:
         self.manifest = manifest
         write_text_atomically(self.path / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
 
+    def close(self) -> None:
+        """End the streams and leave them as they are; nothing can be appended any more."""
+        for stream in self._streams.values():
+            stream.close()
+
     def seal(self, manifest: Manifest) -> None:
         """Close the streams, turn them into Parquet, and mark the manifest as sealed."""
+        self.close()
         for name, stream in self._streams.items():
-            stream.close()
             seal_stream(stream.path, self.path / f"{name}.parquet", TABLES[name])
         self.update(manifest.model_copy(update={"state": RunState.SEALED}))
 
@@ -107,22 +108,7 @@ def open_run(path: Path) -> Run:
         where = ".".join(str(part) for part in first["loc"]) or "the document"
         raise UnreadableFileError(f"{manifest_path}: {where}: {first['msg']}") from error
 
-    def read(table: str) -> "pd.DataFrame":
-        if table == "requests":
-            _check_requests_are_there(path, manifest)
-        frame: pd.DataFrame = read_table(path, table).to_pandas()
-        return frame
-
-    return Run(path, RunSource.FOLDER, manifest, _read=read)
-
-
-def _check_requests_are_there(path: Path, manifest: Manifest) -> None:
-    rows = sum(worker.rows_received for worker in manifest.workers)
-    files = (path / "requests.parquet", path / "requests.arrows")
-    if rows and manifest.state is RunState.SEALED and not any(file.exists() for file in files):
-        raise UnreadableFileError(
-            f"{path}: requests.parquet is missing although the run recorded {rows} rows"
-        )
+    return Run(path, RunSource.FOLDER, manifest, _tables=FolderTables(path))
 
 
 def process_is_alive(pid: int) -> bool:

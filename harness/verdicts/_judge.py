@@ -18,13 +18,10 @@ _WORST_FIRST = {
 
 
 def judge(run: Run, dataset: Dataset, rules: Iterable[Rule], *, strict: bool = False) -> Judgement:
-    """Judge a run by rules. With `strict` a WARN gives the exit code of a failed criterion.
-
-    Raises UnreadableFileError when a table has to be read again (for goodput) and cannot be.
-    """
+    """Judge a run by rules. With `strict` a WARN gives the exit code of a failed criterion."""
     rules = list(rules)
     if isinstance(dataset, RequestDataset) and any(rule.quantity == "goodput" for rule in rules):
-        dataset = Dataset.from_run(run, response_time_limits(rules))
+        dataset = dataset.with_limits(response_time_limits(rules))
     checks = judge_validity(run, dataset)
     validity = overall_validity(checks)
     criteria = judge_criteria(rules, dataset)

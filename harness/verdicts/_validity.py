@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from harness.analysis import Dataset, RequestDataset
 from harness.runs import Manifest, Run, RunSource, RunState, process_is_alive
+from harness.verdicts._checks import valid as _valid
 from harness.verdicts._generator import check_cpu, check_littles_law, check_loop_lag, check_schedule_delay
 from harness.verdicts._model import Validity, ValidityCheck
+from harness.verdicts._rate import check_rate
 
 
 @dataclass(slots=True, frozen=True)
@@ -121,10 +123,6 @@ def _requests(manifest: Manifest, data: RequestDataset) -> ValidityCheck:
     return ValidityCheck("requests", Validity.INVALID, "0", limit, reason, remedy)
 
 
-def _valid(name: str, measured: str, limit: str, reason: str) -> ValidityCheck:
-    return ValidityCheck(name, Validity.VALID, measured, limit, reason, "")
-
-
 _CHECKS = (
     _Named(True, _sealed),
     _Named(True, _samples_complete),
@@ -133,6 +131,7 @@ _CHECKS = (
     _Named(True, check_cpu),
     _Named(True, check_loop_lag),
     _Named(False, check_schedule_delay),
+    _Named(False, check_rate),
     _Named(False, check_littles_law),
 )
 _ESSENTIAL = frozenset({"run sealed", "samples", "workers", "requests", "generator CPU", "event loop lag"})
