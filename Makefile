@@ -26,8 +26,8 @@ check: .venv/.dev ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.dev ## speed of harness, target and simulator, as ratios (soak: benchmarks/soak.py)
-	@for name in overhead simulator target; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+bench: .venv/.dev ## speed of engine, harness, target and simulator, as ratios (soak: benchmarks/soak.py)
+	@for name in engine overhead simulator target; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 test-slow: .venv/.dev ## simulations and soaks
 	$(call run-marked,slow,-n 2)
