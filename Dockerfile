@@ -10,12 +10,18 @@ COPY requirements.txt /tmp/
 RUN --mount=type=cache,target=/var/cache/pip \
     pip --python /opt/venv/bin/python install --disable-pip-version-check --cache-dir /var/cache/pip --only-binary :all: \
         -r /tmp/requirements.txt
-# A fifth of what was installed: packages' own tests, C headers, and Arrow's clients for services not used here.
+# A fifth of what was installed: packages' own tests, sources and headers in C, Arrow's clients for services and
+# formats not used here (its shared libraries under all but the name they are loaded by), Plotly's parts for Jupyter.
 RUN cd /opt/venv/lib/python3*/site-packages && \
-    rm -rf pandas/tests pyarrow/tests pyarrow/include pyarrow/src pyarrow/*flight* pyarrow/*s3* \
-        plotly/labextension numpy/_core/include && \
-    find numpy scipy -type d -name tests -prune -exec rm -rf {} + && \
-    find . \( -name '*.pyx' -o -name '*.pxd' \) -delete
+    rm -rf pyarrow/include pyarrow/src pyarrow/libarrow_python*.so pyarrow/libarrow_python*.so.*.* \
+        pyarrow/*flight* pyarrow/*s3* pyarrow/*gcsfs* pyarrow/*azurefs* pyarrow/*hdfs* \
+        pyarrow/*orc* pyarrow/*cpp_tests* numpy/_core/include \
+        plotly/labextension plotly/package_data/widgetbundle.js plotly/package_data/datasets && \
+    find . -type d -name tests -prune -exec rm -rf {} + && \
+    find . -type f \( -name '*.py[xdi]' -o -name '*.[ch]' -o -name '*.[ch]pp' \) -delete
+# Should another version need what is gone, the build fails, and not a run at its end.
+RUN /opt/venv/bin/python -B -c "import agno.agent, fastapi, groq, locust, pandas, plotly.graph_objects, pyarrow.dataset, \
+    pyarrow.parquet, pydantic, rich, scipy.stats, uvicorn, zmq"
 
 # --- our own code as a wheel
 FROM ${PYTHON_IMAGE} AS wheel

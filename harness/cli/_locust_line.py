@@ -71,17 +71,20 @@ def locust_arguments(config: "Config", request: RunRequest, host: str, master_po
     return [*line, *_load_options(scenario.load), *request.extra]
 
 
-def worker_arguments(
-    config: "Config", scenario_name: str, master: tuple[str, int], extra: Sequence[str] = ()
-) -> list[str]:
-    """The arguments of a worker's `locust` line; `master` is a host and a port.
+@dataclass(slots=True, frozen=True)
+class WorkerFiles:
+    """What a worker loads; the load itself comes from its master."""
 
-    The load itself comes from the master; files, user classes and tags have to be the same.
-    """
-    scenario = config.scenario(scenario_name)
-    line = ["-f", ",".join(str(path) for path in scenario_files(config, scenario)), *scenario.user_classes]
-    if scenario.tags:
-        line += ["--tags", *scenario.tags]
+    paths: tuple[Path, ...]
+    user_classes: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+def worker_arguments(files: WorkerFiles, master: tuple[str, int], extra: Sequence[str] = ()) -> list[str]:
+    """The arguments of a worker's `locust` line; `master` is a host and a port."""
+    line = ["-f", ",".join(str(path) for path in files.paths), *files.user_classes]
+    if files.tags:
+        line += ["--tags", *files.tags]
     host, port = master
     return [*line, "--worker", "--master-host", host, "--master-port", str(port), *extra]
 
