@@ -91,7 +91,7 @@ def _on_init(environment: Environment, runner: Any, web_ui: WebUI | None = None,
         dismiss_forked_workers()
         sys.exit(error.exit_code)
     if web_ui is not None:
-        WebSide(environment, web_ui, lambda: coordinator.finished)
+        WebSide(environment, web_ui, lambda: coordinator.results.finished)
     # Imports took their time, and the loop's clock stood still: a timer set now would go off too early.
     gevent.get_hub().loop.update_now()
 

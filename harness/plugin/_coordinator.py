@@ -7,13 +7,12 @@ the last worker gone) passes through it before Locust stops anything.
 
 import logging
 import os
-import shutil
 import signal
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gevent
 from gevent.event import Event
@@ -29,17 +28,15 @@ from harness.engine import (
     planned_arrivals_per_s,
     recorder,
 )
-from harness.errors import PRECEDENCE, ExitCode, HarnessError, UserError
+from harness.errors import ExitCode, HarnessError, UserError
 from harness.monitoring import ProgressPrinter
 from harness.plugin._crew import HELLO_S, Crew, awaited
 from harness.plugin._forked import dismiss_forked_workers
 from harness.plugin._generator import FINAL, Generator
+from harness.plugin._results import Results
 from harness.plugin._run import ActiveRun
 from harness.plugin._settings import Settings, ask_target, host_of, public_url, resolve_settings
-from harness.runs import Manifest, TargetRecord, open_run
-
-if TYPE_CHECKING:
-    from harness.reports import Judged
+from harness.runs import TargetRecord
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +60,6 @@ class Coordinator:
         self.runner = runner
         self.settings = settings
         self.active: ActiveRun | None = None
-        self.judged: Judged | None = None
         self._printer = ProgressPrinter()
         self._helpers: list[gevent.Greenlet] = []
         self._lock = RLock()
@@ -75,7 +71,7 @@ class Coordinator:
         self._began = False
         self._settled = False
         self._target = TargetRecord()
-        self.finished: list[tuple[Manifest, Judged]] = []
+        self.results = Results(environment)
         self._crew = Crew(environment, runner, self._on_joined)
         self._generator = Generator(environment, runner) if isinstance(runner, LocalRunner) else None
         self._start, self._stop, self._quit = runner.start, runner.stop, runner.quit
@@ -93,7 +89,7 @@ class Coordinator:
         events.test_start.add_listener(lambda **_: self._begin())
         events.spawning_complete.add_listener(self._on_spawning_complete)
         events.quitting.add_listener(lambda **_: self._on_quitting())
-        events.quit.add_listener(lambda **_: self._print_verdict())
+        events.quit.add_listener(lambda **_: self.results.print_verdict())
         if isinstance(runner, MasterRunner):
             events.worker_report.add_listener(self._on_worker_report)
             runner.register_message(FINAL, self._on_final)
@@ -164,12 +160,12 @@ class Coordinator:
     def _on_quitting(self) -> None:
         """Fired before Locust exits: a run that still lasts now was cut short by a signal."""
         if self._interrupted and self._headless:
-            self._worsen_exit_code(ExitCode.INTERRUPTED)
+            self.results.worsen_exit_code(ExitCode.INTERRUPTED)
         elif self._headless and not self._began and self.environment.process_exit_code is None:
             print(
                 "harness: no run began within the run time; nothing was measured", file=sys.stderr, flush=True
             )
-            self._worsen_exit_code(ExitCode.USAGE)
+            self.results.worsen_exit_code(ExitCode.USAGE)
         if self.active is not None:
             self._interrupted = True
             self.finish("interrupted")
@@ -239,7 +235,7 @@ class Coordinator:
     def _refuse(self, error: HarnessError) -> None:
         """The web UI stays up and says why; a headless run has nothing left to do."""
         logger.error("%s", error)
-        self._worsen_exit_code(error.exit_code)
+        self.results.worsen_exit_code(error.exit_code)
         if self._headless:
             self._quit()
 
@@ -309,8 +305,7 @@ class Coordinator:
         except OSError as error:
             if not run.cannot_write:
                 run.cannot_write = True
-                self._complain(run, error)
-                self._worsen_exit_code(ExitCode.INVALID)
+                self.results.cannot_write(run, error)
                 gevent.spawn(self.runner.quit if self._headless else self.runner.stop)
 
     def _ship_local(self) -> None:
@@ -355,28 +350,20 @@ class Coordinator:
                 self._printer.clear()
                 if not run.cannot_write:
                     run.seal(reason, interrupted=self._interrupted)
-                    self._judge(run)
+                    self.results.judge(run)
+                    if not self._headless:
+                        self.results.print_verdict()
             except HarnessError as error:
                 logger.error("%s", error)
-                self._worsen_exit_code(error.exit_code)
+                self.results.worsen_exit_code(error.exit_code)
             except OSError as error:
-                self._complain(run, error)
-                self._worsen_exit_code(ExitCode.INVALID)
+                self.results.cannot_write(run, error)
             except Exception:
                 traceback.print_exc()
-                self._worsen_exit_code(ExitCode.BUG)
+                self.results.worsen_exit_code(ExitCode.BUG)
             finally:
                 self.active = None
                 self._ending = False
-
-    def _complain(self, run: ActiveRun, error: OSError) -> None:
-        logger.error(
-            "cannot write %s (%s): the run ends, and what was written until now is kept; "
-            "free some space, then: harness report %s",
-            run.folder.path,
-            os.strerror(error.errno) if error.errno else error,
-            run.folder.path,
-        )
 
     def _drain(self, run: ActiveRun) -> None:
         run.tracker.drain(now_us())
@@ -418,34 +405,6 @@ class Coordinator:
             run.intake.finish(msg.node_id, msg.data["next_sequence"])
             if not awaited(run):
                 self._all_final.set()
-
-    def _judge(self, run: ActiveRun) -> None:
-        from harness.reports import judge_and_report  # after the load: it imports Plotly
-
-        self.judged = judge_and_report(open_run(run.folder.path))
-        self._worsen_exit_code(self.judged.judgement.exit_code)
-        self.finished.append((run.folder.manifest, self.judged))
-        if not self._headless:
-            self._print_verdict()
-
-    def _worsen_exit_code(self, code: ExitCode) -> None:
-        """In the web UI the process exits with the code of its worst run."""
-        before = self.environment.process_exit_code
-        known = [code] if before is None else [code, ExitCode(before)]
-        self.environment.process_exit_code = int(min(known, key=PRECEDENCE.index))
-
-    def _print_verdict(self) -> None:
-        if self.judged is None:
-            return
-        judged, self.judged = self.judged, None
-        width = shutil.get_terminal_size().columns
-        text = judged.terminal_text(sys.stdout, width=width)
-        try:
-            print(text, flush=True)
-        except OSError as error:  # a closed or a full stdout takes nothing from the exit code
-            logger.error(
-                "cannot print the verdict (%s); the report is %s", error.strerror, judged.report_path
-            )
 
     def _run(self) -> ActiveRun:
         assert self.active is not None, "only called while a run is active"  # noqa: S101

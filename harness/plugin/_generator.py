@@ -43,8 +43,9 @@ ORPHAN_GRACE_S = 5.0
 #: How long a worker that is asked for users waits for the ticket of the run they belong to.
 TICKET_S = 10.0
 
-#: How long a worker goes on without a sign of its master: the drain deadline plus 10 s.
-MASTER_GONE_S = 40
+#: How long a worker goes on without a sign of its master: it is gone within the default drain
+#: deadline plus 10 s, of which noticing and leaving take two.
+MASTER_GONE_S = 38
 
 
 def stop_users_between_tasks() -> None:

@@ -169,7 +169,7 @@ def host_record() -> HostRecord:
 
 
 def versions() -> dict[str, str]:
-    names = ("agent-load-harness", "locust", "gevent", "geventhttpclient", "numpy", "pyarrow")
+    names = ("agent-load-harness", "locust", "gevent", "httptools", "numpy", "pyarrow")
     found = {"python": platform.python_version()}
     for name in names:
         try:
