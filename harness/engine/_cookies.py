@@ -10,13 +10,10 @@ from http.cookies import CookieError, SimpleCookie
 
 
 class Cookies:
-    """Empty until the service sets one."""
+    """`kept` holds values by path and name; it is empty until the service sets one."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, str], str] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._kept)
+        self.kept: dict[tuple[str, str], str] = {}
 
     def take(self, set_cookie: str) -> None:
         """Keep or forget what one `Set-Cookie` header says; nonsense is left out."""
@@ -27,9 +24,9 @@ class Cookies:
         for name, morsel in parsed.items():
             key = (morsel["path"] or "/", name)
             if _is_over(morsel["max-age"], morsel["expires"]):
-                self._kept.pop(key, None)
+                self.kept.pop(key, None)
             else:
-                self._kept[key] = morsel.coded_value
+                self.kept[key] = morsel.coded_value
 
     def header_for(self, path: str) -> str:
         """The value of `Cookie` for a path; empty where none applies.
@@ -40,7 +37,7 @@ class Cookies:
         'session=abc'
         """
         return "; ".join(
-            f"{name}={value}" for (place, name), value in self._kept.items() if _covers(place, path)
+            f"{name}={value}" for (place, name), value in self.kept.items() if _covers(place, path)
         )
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote, urlsplit
 
 from harness.engine._cookies import Cookies
-from harness.engine._http import HttpClient, request_head
+from harness.engine._http import HttpClient, request_head, serialise
 
 Connect = Callable[[str], HttpClient]
-Route = tuple[HttpClient, bytes]
+#: the client, the head up to Content-Length, and the whole request where it has no body
+Route = tuple[HttpClient, bytes, bytes]
 
 _HEADS_KEPT = 1024
 _AS_WRITTEN = "!#$%&'()*+,/:;=?@[]~"  # what an address may hold; the rest is percent-encoded
@@ -34,11 +35,11 @@ class Outgoing:
     def route(
         self, method: str, url: str, content_type: str | None, headers: Mapping[str, str] | None
     ) -> Route:
-        """The client, and the head up to Content-Length; headers of the request win over all others.
+        """Where and with what head to send; headers of the request win over all others.
 
         Raises ValueError for a header or an address that cannot be sent.
         """
-        if headers or self.cookies:
+        if headers or self.cookies.kept:
             return self._make(method, url, content_type, headers or {})
         key = (method, url, content_type)
         found = self._routes.get(key)
@@ -72,7 +73,8 @@ class Outgoing:
                 fields["Cookie"] = cookie
         _override(fields, headers)
         target = quote(f"{path}?{parts.query}" if parts.query else path, safe=_AS_WRITTEN)
-        return client, request_head(method, target, client.host_header, fields)
+        head = request_head(method, target, client.host_header, fields)
+        return client, head, serialise(head, None)
 
     def _client_of(self, url: str) -> HttpClient:
         origin = origin_of(url)

@@ -159,11 +159,15 @@ class ServiceSession:
             greenlet.intended_us = 0  # only an arrival's first request was due then
         self.requests += 1
         self._recorder.sent(request)
-        client, head = route
+        client, head, bodiless = route
         timeout_s, on_body, idle_timeout_s = limits
         try:
             exchange = client.exchange(
-                serialise(head, body), timeout_s, on_body, idle_timeout_s, request.method == "HEAD"
+                bodiless if body is None else serialise(head, body),
+                timeout_s,
+                on_body,
+                idle_timeout_s,
+                request.method == "HEAD",
             )
         except Exception:
             self._recorder.settled(request)  # what reads the events has a bug: Locust reports it

@@ -45,7 +45,7 @@ class ServiceTasks(DefaultTaskSet):
         """Wait as `wait_time` says; 0 s after a task that waited for an answer is no wait at all."""
         user = self.user
         sent_before, self._sent_before = self._sent_before, self._client.requests
-        wait_s = self.wait_time()
+        wait_s = user.wait_time() if user.wait_time else self.wait_time()
         if wait_s > 0 or sent_before == self._sent_before:
             self._wait(user, wait_s)
         elif user._state == LOCUST_STATE_STOPPING:
