@@ -25,7 +25,9 @@ from harness.errors import ConfigError
 CONFIG_NAME = "harness.toml"
 CONFIG_VARIABLE = "HARNESS_CONFIG"
 RUNS_DIR_VARIABLE = "HARNESS_RUNS_DIR"
+METRICS_VARIABLE = "HARNESS_METRICS_URLS"
 DEFAULT_RUNS_DIR = "benchmarks/results"
+DEFAULT_BASELINE = "benchmarks/baseline.json"
 DEFAULT_SEED = 20261124
 
 T = TypeVar("T")
@@ -59,6 +61,7 @@ Count = Annotated[int, Field(strict=True, ge=0)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 OptionValue = Annotated[Any, AfterValidator(_option_value)]
 Seconds = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 
 
 class _Table(BaseModel):
@@ -68,7 +71,8 @@ class _Table(BaseModel):
 class ServiceConfig(_Table):
     """A program that the harness can start: `[services.NAME]`.
 
-    `command`, `ready_url`, `info_url` and the values of `env` may hold `{port}` and `{NAME.port}`.
+    `command`, `ready_url`, `info_url`, `metrics_url` and the values of `env` may hold `{port}` and
+    `{NAME.port}`. `metrics_url` tells the service's CPU, memory and queue in Prometheus' format.
     A command's leading `python` is the interpreter that runs the harness. `env` wins over the
     caller's environment. `after` names services that must be ready first.
     """
@@ -76,6 +80,7 @@ class ServiceConfig(_Table):
     command: tuple[Text, ...] = Field(min_length=1)
     ready_url: Url
     info_url: Url | None = None
+    metrics_url: Url | None = None
     port: Port | None = None
     env: dict[str, str] = Field(default_factory=dict)
     after: tuple[str, ...] = ()
@@ -104,6 +109,43 @@ class ScenarioConfig(_Table):
     load: dict[str, OptionValue] = Field(default_factory=dict)
 
 
+class RegressionRule(_Table):
+    """What holds for some metrics in place of the general rule: `[[regression.rules]]`.
+
+    `metric` selects them, as `p99(response_time)` or `component_time{component=specialist-*}`; of
+    several rules that select one the last one that gives a value holds. `floor` is in the metric's
+    unit (ms, percentage points, requests/s, USD). `ignore` leaves the metrics out.
+    """
+
+    metric: Text
+    block_percent: Amount | None = None
+    investigate_percent: Amount | None = None
+    floor: Amount | None = None
+    run_spread_percent: Amount | None = None
+    ignore: bool = False
+
+
+class RegressionConfig(_Table):
+    """When a change between runs matters: `[regression]`.
+
+    A change over `block_percent` for the worse blocks, one from `investigate_percent` on is to be
+    looked into, both only with evidence and beyond a floor (`floor_ms` for times). `run_spread_*` is
+    what is known of how much runs of an unchanged service differ: a relative standard deviation,
+    held as firmly as an estimate on so many degrees of freedom. A baseline older than
+    `old_after_days` is compared with a warning. `scenario` is what `harness regression` runs.
+    """
+
+    baseline: Text = DEFAULT_BASELINE
+    scenario: str | None = None
+    block_percent: Amount = 10.0
+    investigate_percent: Amount = 5.0
+    floor_ms: Amount = 1.0
+    run_spread_percent: Amount = 4.0
+    run_spread_degrees: Amount = 6.0
+    old_after_days: Amount = 30.0
+    rules: tuple[RegressionRule, ...] = ()
+
+
 class Config(_Table):
     """The whole file. `source` is where it was read; None where there is no file at all."""
 
@@ -111,6 +153,7 @@ class Config(_Table):
     services: dict[Name, ServiceConfig] = Field(default_factory=dict)
     criteria: dict[Name, Text] = Field(default_factory=dict)
     scenarios: dict[Name, ScenarioConfig] = Field(default_factory=dict)
+    regression: RegressionConfig = RegressionConfig()
     source: Path | None = Field(default=None, exclude=True)
 
     def scenario(self, name: str) -> ScenarioConfig:
@@ -157,6 +200,24 @@ class Config(_Table):
             return str((ports or {}).get(name) or self.services[name].port)
 
         return _PLACEHOLDER.sub(port_of, text)
+
+    def metrics_urls(self, host: str, ports: Mapping[str, int] | None = None) -> dict[str, str]:
+        """By name, where the service at `host` and those that it needs tell of themselves.
+
+        A service of the file is known by the address of its `ready_url`; any other is `target`.
+        Without a `metrics_url` the service at `host` is asked for /metrics, others not at all.
+
+        >>> Config().metrics_urls("http://chat.example")
+        {'target': 'http://chat.example/metrics'}
+        """
+        for owner, service in self.services.items():
+            if self.expand(service.ready_url, owner, ports).startswith(f"{host}/"):
+                found = {owner: f"{host}/metrics"}
+                for name in self.start_order([owner]):
+                    if url := self.services[name].metrics_url:
+                        found[name] = self.expand(url, name, ports)
+                return found
+        return {"target": f"{host}/metrics"} if host else {}
 
     def start_order(self, names: Iterable[str]) -> list[str]:
         """The services `names` and all they need, each after what it needs."""
@@ -283,6 +344,10 @@ def _known_keys(table: list[str]) -> Iterable[str]:
             return ServiceConfig.model_fields
         case ["scenarios", _]:
             return ScenarioConfig.model_fields
+        case ["regression"]:
+            return RegressionConfig.model_fields
+        case ["regression", "rules", _]:
+            return RegressionRule.model_fields
         case _:
             return set(Config.model_fields) - {"source"}
 
@@ -297,13 +362,16 @@ def _check_references(config: Config) -> None:
     for name, service in config.services.items():
         place = f"services.{name}"
         _check_names(config, f"{place}.after", service.after, config.services)
-        texts = [*service.command, service.ready_url, service.info_url or "", *service.env.values()]
+        urls = [service.ready_url, service.info_url or "", service.metrics_url or ""]
+        texts = [*service.command, *urls, *service.env.values()]
         _check_placeholders(config, place, texts, name)
     for name, scenario in config.scenarios.items():
         place = f"scenarios.{name}"
         _check_names(config, f"{place}.criteria", scenario.criteria, config.criteria)
         _check_names(config, f"{place}.services", scenario.services, config.services)
         _check_placeholders(config, f"{place}.host", [scenario.host or ""], None)
+    if config.regression.scenario is not None:
+        _check_names(config, "regression.scenario", [config.regression.scenario], config.scenarios)
     try:
         config.start_order(config.services)
     except graphlib.CycleError as error:

@@ -31,6 +31,9 @@ COMPARED = {
 #: How much the service does for a case, as opposed to how long it takes.
 WORK = ("llm_calls", "input_tokens", "output_tokens", "debate_rate")
 
+#: The provider's own times, which are told per case.
+PROVIDER_PARTS = ("queue", "prefill", "decode")
+
 UNITS = {
     "response_time": "ms",
     "component_time": "ms",
@@ -182,6 +185,13 @@ class Metric:
     @property
     def is_component(self) -> bool:
         return self.quantity == "component_time"
+
+    @property
+    def rank(self) -> int:
+        """What a reader looks at first: 0 whole requests, 1 components, 2 the provider's times in them."""
+        if not self.is_component:
+            return 0
+        return 2 if self.selection.component in PROVIDER_PARTS else 1
 
     @property
     def is_work(self) -> bool:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from harness.analysis._comparison import (
     COMPARED,
+    PROVIDER_PARTS,
     Contribution,
     Counts,
     RunSeries,
@@ -28,8 +29,6 @@ from harness.analysis._summary import provider_words
 from harness.runs import Run
 from harness.stats import Distribution, effective_n
 
-#: The provider's own times, which are told per case.
-PROVIDER_PARTS = ("queue", "prefill", "decode")
 DEBATE = "debate"
 
 #: Lengths of the stretches that completions are counted in; each divides the next.

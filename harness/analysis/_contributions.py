@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis._comparison import Contribution, Metric
+from harness.analysis._comparison import PROVIDER_PARTS, Contribution, Metric
 from harness.analysis._dataset import RequestDataset
 from harness.analysis._groups import ADDITIVE, TOTAL, _additive
 from harness.analysis._model import NotMeasured, Selection
@@ -13,11 +13,12 @@ from harness.analysis._quantities import quantile_of
 
 OUTSIDE = "outside the service"
 STATISTICS = ("p50", "p95", "p99", "mean")
-_PROVIDER = ("queue", "prefill", "decode")
 
-#: The requests around a quantile: this share of all to each side, but no more than half the tail.
+#: The requests around a quantile: this share of all to each side, but no more than half the tail;
+#: of few requests four to each side, as far as there are so many. Fewer than five tell nothing.
 _HALF_BAND = 0.05
-_FEWEST = 20
+_EACH_SIDE = 4
+_FEWEST = 5
 
 
 def contributions(dataset: RequestDataset, labels: Iterable[str]) -> dict[str, Contribution]:
@@ -66,7 +67,7 @@ def _columns(dataset: RequestDataset, rows: NDArray[np.intp]) -> _Columns | None
         return None
     parts = {name: beside[name] for name in ordered}
     parts[OUTSIDE] = response - np.sum(list(parts.values()), axis=0)
-    return response, parts, {name: beside[name] for name in _PROVIDER if name in beside}
+    return response, parts, {name: beside[name] for name in PROVIDER_PARTS if name in beside}
 
 
 def _beside(
@@ -84,13 +85,10 @@ def _band(total: NDArray[np.float64], statistic: str) -> NDArray[np.intp] | None
     q = quantile_of(statistic)
     if q is None:
         return np.arange(len(total))
-    half = min(_HALF_BAND, (1 - q) / 2)
+    half = min(max(min(_HALF_BAND, (1 - q) / 2), _EACH_SIDE / len(total)), q, 1 - q)
     first, last = (round(len(total) * level) for level in (q - half, q + half))
-    missing = _FEWEST - (last - first)
-    if missing > 0:
-        first, last = first - (missing + 1) // 2, last + (missing + 1) // 2
-        if first < 0 or last > len(total):
-            return None
+    if last - first < _FEWEST:
+        return None
     return np.argsort(total, kind="stable")[first:last]
 
 

@@ -12,14 +12,44 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from harness import __version__
-from harness.cli import _demo, _init, _report, _run, _serve, _worker
+from harness.cli import (
+    _baseline,
+    _compare,
+    _demo,
+    _history,
+    _init,
+    _open,
+    _prune,
+    _regression,
+    _report,
+    _run,
+    _serve,
+    _worker,
+)
 from harness.errors import ExitCode, HarnessError, UserError
+
+_COMMANDS = (
+    _demo,
+    _init,
+    _run,
+    _worker,
+    _report,
+    _open,
+    _compare,
+    _regression,
+    _baseline,
+    _history,
+    _prune,
+    _serve,
+)
 
 _EPILOG = """\
 examples:
   harness demo                      start the bundled service, load it, show the report
   harness init --curl 'curl ...'    make a load test of a service of your own
   harness run cases                 run a scenario of harness.toml against a service that is up
+  harness regression cases          run a scenario and compare it with its baseline
+  harness compare BASE CANDIDATE    tell whether one run is slower than another
   harness report results/my_run     judge stock Locust CSVs (my_run_stats.csv, ...)
   harness serve target              start a service of harness.toml in this terminal
 
@@ -45,7 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"harness {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (_demo, _init, _run, _worker, _report, _serve):
+    for module in _COMMANDS:
         module.add_parser(commands)
     return parser
 

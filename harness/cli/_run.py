@@ -118,7 +118,8 @@ def run_scenario(request: RunRequest) -> int:
         arguments = locust_arguments(config, request, host, port)
         say(as_typed(arguments))
         with _run_path_file() as path_file:
-            ended = run_foreground(as_started(arguments), child_environment(path_file))
+            env = child_environment(path_file) | _metrics_variable(config, host, ports)
+            ended = run_foreground(as_started(arguments), env)
             if ended.code < 0:
                 end_workers_of(port)
             return _exit_code(ended, _folder_of(path_file))
@@ -163,6 +164,14 @@ def _host(config: "Config", request: RunRequest, ports: Mapping[str, int]) -> st
     if not host.startswith(("http://", "https://")):
         raise UserError(f"--host {host.rpartition('@')[2]}: should start with http:// or https://")
     return config.expand(host, ports=ports).rstrip("/")
+
+
+def _metrics_variable(config: "Config", host: str, ports: Mapping[str, int]) -> dict[str, str]:
+    """Where services on free ports tell of themselves, which the configuration does not know."""
+    from harness.config import METRICS_VARIABLE
+
+    urls = config.metrics_urls(host, ports) if ports else {}
+    return {METRICS_VARIABLE: " ".join(f"{name}={url}" for name, url in urls.items())} if urls else {}
 
 
 def _require_target(config: "Config", request: RunRequest, host: str, ports: Mapping[str, int]) -> None:

@@ -15,6 +15,20 @@ from pathlib import Path
 
 from harness.errors import UserError
 
+#: Attributes of Locust's own HTTP users that this engine would pass over, and what to set instead.
+_INSTEAD = {
+    "network_timeout": "request_timeout_s",
+    "connection_timeout": "request_timeout_s",
+    "default_headers": "headers",
+    "ssl_context_factory": "ca_file, client_cert and client_key",
+    "max_redirects": "allow_redirects=False of a request",
+    "max_retries": None,
+    "concurrency": None,
+    "client_pool": None,
+    "pool_manager": None,
+    "proxy_host": None,
+    "proxy_port": None,
+}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -58,6 +72,10 @@ def access_of(user_class: type[object]) -> Access:
 
 def _complete(user_class: type[object]) -> Access:
     owner = user_class.__name__
+    for name, instead in _INSTEAD.items():
+        if hasattr(user_class, name):
+            advice = f"set {instead}" if instead else "remove it, or derive from Locust's FastHttpUser"
+            raise UserError(f"{owner}.{name} is of Locust's own users and has no effect here: {advice}")
     declared: Mapping[str, str] = getattr(user_class, "headers", None) or {}
     headers = {name: _header(name, text, owner) for name, text in declared.items()}
     for name in getattr(user_class, "secrets", ()):

@@ -6,13 +6,14 @@ From then on every test of that Locust process, on the command line, in CI or fr
 gives a run folder, a verdict and an exit code.
 """
 
+import functools
 import io
 import logging
 import sys
 from typing import Any
 
 import gevent
-from locust import events
+from locust import argument_parser, events
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from locust.web import WebUI
@@ -95,6 +96,10 @@ def _on_init(environment: Environment, runner: Any, web_ui: WebUI | None = None,
     # Imports took their time, and the loop's clock stood still: a timer set now would go off too early.
     gevent.get_hub().loop.update_now()
 
+
+# At every step of a ramp, a worker asks for this once per option, and each time Locust builds a whole
+# parser: 100 ms in which the worker sends and reads nothing. What it gives cannot change meanwhile.
+argument_parser.default_args_dict = functools.cache(argument_parser.default_args_dict)
 
 spawn_only_once_attached()
 stop_users_between_tasks()

@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from harness.monitoring import ProgressPrinter
 from harness.plugin._crew import HELLO_S, Crew, awaited
 from harness.plugin._forked import dismiss_forked_workers
 from harness.plugin._generator import FINAL, Generator
+from harness.plugin._ramps import Ramps
 from harness.plugin._results import Results
 from harness.plugin._run import ActiveRun
 from harness.plugin._settings import Settings, ask_target, host_of, public_url, resolve_settings
@@ -74,6 +76,7 @@ class Coordinator:
         self.results = Results(environment)
         self._crew = Crew(environment, runner, self._on_joined)
         self._generator = Generator(environment, runner) if isinstance(runner, LocalRunner) else None
+        self._ramps = Ramps(runner) if isinstance(runner, MasterRunner) else None
         self._start, self._stop, self._quit = runner.start, runner.stop, runner.quit
         self._attach()
 
@@ -123,7 +126,10 @@ class Coordinator:
         self._planned_users = user_count
         if self.active is not None:
             self.active.tracker.ramp(user_count, now_us())
-        self._start(user_count, *args, **kwargs)
+        if self._ramps is not None and gevent.getcurrent() is self.runner.shape_greenlet:
+            self._ramps.begin(partial(self._start, user_count, *args, **kwargs))
+        else:
+            self._start(user_count, *args, **kwargs)
 
     def _on_stop(self, *args: Any, **kwargs: Any) -> None:
         """Locust stops a run whose last worker is gone, but a headless master would sit on."""
@@ -338,6 +344,8 @@ class Coordinator:
 
     def finish(self, reason: str) -> None:
         """End the active run: drain, seal, judge, report. Safe to call from anywhere, any number of times."""
+        if self._ramps is not None:
+            self._ramps.end()
         with self._lock:
             run = self.active
             if run is None:

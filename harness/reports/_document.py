@@ -64,6 +64,10 @@ def summary_document(summary: Summary, judgement: Judgement, manifest: Manifest)
             }
             for slow in summary.slowest
         ],
+        "resources": [
+            {"phase": item.phase, "service": item.service, "figures": _estimates(item.figures)}
+            for item in summary.resources
+        ],
         "notes": list(summary.notes),
         "verdicts": _verdicts(judgement),
     }

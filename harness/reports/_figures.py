@@ -8,12 +8,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
-
 from harness.analysis import ComponentTime, Group, Histogram, LoadStep, TimeSeries, TrendPoint
 from harness.reports._limits import Limit
 from harness.reports._order import additive_order
+from harness.reports._plotly_figure import Figure
 from harness.reports._style import GREY, SHADE, Look, look
 from harness.reports._timeline import Excluded
 from harness.stats import Estimate
@@ -24,7 +22,7 @@ _LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
 
 def histogram_figure(histogram: Histogram, limits: Sequence[Limit]) -> str:
     """Share of each label's requests per bin, as steps."""
-    figure = go.Figure()
+    figure = Figure()
     for index, (label, counts) in enumerate(histogram.counts.items()):
         total = sum(counts)
         if not total:
@@ -48,7 +46,7 @@ def histogram_figure(histogram: Histogram, limits: Sequence[Limit]) -> str:
 
 def cumulative_figure(histogram: Histogram, limits: Sequence[Limit]) -> str:
     """Share of each label's requests that arrived within x ms."""
-    figure = go.Figure()
+    figure = Figure()
     for index, (label, counts) in enumerate(histogram.counts.items()):
         total = sum(counts)
         if not total:
@@ -78,7 +76,7 @@ def components_figure(components: Sequence[ComponentTime]) -> str:
     """Mean time per additive component, stacked, one bar per category."""
     additive = [item for item in components if item.additive]
     categories = list(dict.fromkeys(item.category for item in additive))
-    figure = go.Figure()
+    figure = Figure()
     for index, name in enumerate(additive_order(components)):
         of_category = {item.category: _mean(item) for item in additive if item.component == name}
         figure.add_bar(
@@ -108,7 +106,7 @@ def components_figure(components: Sequence[ComponentTime]) -> str:
 
 
 def step_throughput_figure(steps: Sequence[LoadStep]) -> str:
-    figure = go.Figure()
+    figure = Figure()
     _add_estimates(
         figure, _step_axis(steps), [step.group.throughput for step in steps], "throughput", look(0)
     )
@@ -118,7 +116,7 @@ def step_throughput_figure(steps: Sequence[LoadStep]) -> str:
 
 def step_latency_figure(steps: Sequence[LoadStep]) -> str:
     """p50 and p95 of all requests against users; the categories' p95 can be switched on in the legend."""
-    figure = go.Figure()
+    figure = Figure()
     xs = _step_axis(steps)
     for index, name in enumerate(("p50", "p95")):
         _add_estimates(figure, xs, [_get(step.group, name) for step in steps], f"{name} of all", look(index))
@@ -132,9 +130,7 @@ def step_latency_figure(steps: Sequence[LoadStep]) -> str:
 
 def series_figure(series: TimeSeries, excluded: Sequence[Excluded]) -> str:
     """Users, rates and response times over the run, one above the other on one time axis."""
-    figure = make_subplots(
-        rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.07, row_heights=[0.2, 0.36, 0.44]
-    )
+    figure = Figure(row_heights=(0.2, 0.36, 0.44), gap=0.07)
     lines = (
         (1, "users", series.users, Look(GREY, "solid", "circle", "")),
         (2, "throughput", series.throughput_per_s, look(0)),
@@ -156,7 +152,6 @@ def series_figure(series: TimeSeries, excluded: Sequence[Excluded]) -> str:
             },
             hovertemplate="%{y:.4~g}",
             row=row,
-            col=1,
         )
     for stretch in excluded:
         figure.add_shape(
@@ -164,14 +159,14 @@ def series_figure(series: TimeSeries, excluded: Sequence[Excluded]) -> str:
             fillcolor=SHADE, line={"width": 0}, layer="below",
         )  # fmt: skip
     for row, title in enumerate(("Users", "Per second", "Response time, ms"), start=1):
-        figure.update_yaxes(title={"text": title}, rangemode="tozero", nticks=5, row=row, col=1)
-    figure.update_xaxes(title={"text": "Seconds since the start"}, row=3, col=1)
+        figure.update_yaxis(row, title={"text": title}, rangemode="tozero", nticks=5)
+    figure.update_xaxis(3, title={"text": "Seconds since the start"})
     return _json(figure, hovermode="x unified")
 
 
 def trend_figure(points: Sequence[TrendPoint]) -> str:
     """p95 response time per category over the runs, oldest first."""
-    figure = go.Figure()
+    figure = Figure()
     runs = list(dict.fromkeys((point.run_id, point.started_at) for point in points))
     for index, category in enumerate(dict.fromkeys(point.category for point in points)):
         of_category = [point for point in points if point.category == category]
@@ -193,7 +188,7 @@ def trend_figure(points: Sequence[TrendPoint]) -> str:
 
 
 def _add_estimates(
-    figure: go.Figure,
+    figure: Figure,
     xs: Sequence[Any],
     estimates: Sequence[Estimate | None],
     name: str,
@@ -232,7 +227,7 @@ def _add_estimates(
     )
 
 
-def _add_limits(figure: go.Figure, limits: Sequence[Limit], edges_ms: Sequence[float]) -> None:
+def _add_limits(figure: Figure, limits: Sequence[Limit], edges_ms: Sequence[float]) -> None:
     """A vertical line per limit within the picture, targets dashed and critical levels dotted.
 
     On a logarithmic axis Plotly places shapes by value but annotations by exponent.
@@ -299,17 +294,15 @@ def _text(label: str) -> str:
 
 
 def _json(
-    figure: go.Figure,
+    figure: Figure,
     *,
     x: Mapping[str, Any] | None = None,
     y: Mapping[str, Any] | None = None,
     hovermode: str = "x unified",
 ) -> str:
-    figure.update_layout(
-        template=None, margin=_MARGIN, legend=_LEGEND, hovermode=hovermode, uirevision="keep"
-    )
+    figure.update_layout(margin=_MARGIN, legend=_LEGEND, hovermode=hovermode, uirevision="keep")
     if x:
-        figure.update_xaxes(**x)
+        figure.update_xaxis(**x)
     if y:
-        figure.update_yaxes(**y)
-    return str(figure.to_json())
+        figure.update_yaxis(**y)
+    return figure.to_json()

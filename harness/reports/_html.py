@@ -36,6 +36,7 @@ from harness.reports._page import (
     method_notes,
     tiles,
 )
+from harness.reports._resources import resources_finding, resources_table
 from harness.reports._tables import groups_table
 from harness.reports._words import given, headline, icon, overall, provider, tone
 from harness.runs import Manifest
@@ -68,6 +69,8 @@ def html_report(
             categories=groups_table("Category", summary.by_category),
             names=groups_table("Request", summary.by_name),
             charts=charts,
+            resources=resources_table(summary.resources),
+            resources_finding=resources_finding(summary.resources),
             slowest_finding=slowest_finding(summary.slowest, additive),
             bars=[bar_parts(slow, additive, summary.slowest[0].response_time_ms) for slow in summary.slowest],
             method=method_notes(summary),

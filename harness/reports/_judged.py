@@ -10,7 +10,7 @@ from harness.reports._terminal import terminal_report, wants_colour
 from harness.reports._words import overall
 from harness.reports._write import write_reports
 from harness.runs import Manifest, Run, RunSource
-from harness.verdicts import Judgement, judge, parse_rule
+from harness.verdicts import Judgement, Regression, judge, parse_rule, with_regression
 
 
 @dataclass(slots=True, frozen=True)
@@ -35,13 +35,20 @@ class Judged:
 
 
 def judge_and_report(
-    run: Run, criteria: Mapping[str, str] | None = None, out_dir: Path | None = None
+    run: Run,
+    criteria: Mapping[str, str] | None = None,
+    out_dir: Path | None = None,
+    regression: Regression | None = None,
+    *,
+    strict: bool = False,
 ) -> Judged:
     """Judge a run and write its reports.
 
     `criteria` maps names to rules; without it, those that the run was started with apply.
-    `out_dir` is the run folder itself, or `PREFIX-report` beside stock CSVs, unless given. Raises
-    ConfigError for a rule that cannot be read, OSError when a report cannot be written.
+    `out_dir` is the run folder itself, or `PREFIX-report` beside stock CSVs, unless given.
+    `regression` is how the run compares with others, which is then a part of the reports and of the
+    exit code; `strict` as in `judge`. Raises ConfigError for a rule that cannot be read, OSError
+    when a report cannot be written.
     """
     manifest = run.manifest
     is_folder = run.source is RunSource.FOLDER
@@ -50,11 +57,13 @@ def judge_and_report(
     texts = manifest.scenario.criteria if criteria is None else criteria
     rules = [parse_rule(name, text) for name, text in texts.items()]
     dataset = Dataset.from_run(run)
-    judgement = judge(run, dataset, rules)
+    judgement = judge(run, dataset, rules, strict=strict)
+    if regression is not None:
+        judgement = with_regression(judgement, regression, strict=strict)
     summary = summarise(run, dataset)
     earlier = _earlier_runs(run) if is_folder else Trend()
     noted = replace(summary, notes=(*summary.notes, earlier.note)) if earlier.note else summary
-    written = write_reports(out_dir, noted, judgement, manifest, earlier.points)
+    written = write_reports(out_dir, noted, judgement, manifest, earlier.points, regression, strict=strict)
     return Judged(summary, judgement, manifest, written["report.html"])
 
 

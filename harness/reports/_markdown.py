@@ -10,10 +10,11 @@ from harness.reports._format import NO_VALUE, count, duration, figure, moment, s
 from harness.reports._limits import levels
 from harness.reports._words import given, headline, overall, provider
 from harness.runs import Manifest
-from harness.verdicts import Criterion, CriterionVerdict, Judgement
+from harness.verdicts import Criterion, CriterionVerdict, Judgement, Regression
 
-_MAX_ROWS = 25
+_MAX_LINES = 59
 _MAX_REMEDIES = 5
+_NOT_IN_SCENARIO = "not measured in this scenario"
 
 _STATUS = {
     Criterion.PASS: "✅",
@@ -23,6 +24,14 @@ _STATUS = {
     Criterion.NOT_APPLICABLE: "➖",  # noqa: RUF001
 }
 
+_URGENCY = (
+    Criterion.FAIL,
+    Criterion.NO_DATA,
+    Criterion.WARN,
+    Criterion.PASS,
+    Criterion.NOT_APPLICABLE,
+)
+
 _STATISTIC = re.compile(r"\s*(p[\d.]+|mean|min|max|stdev|count)\(")
 
 
@@ -31,28 +40,42 @@ def markdown_report(
     judgement: Judgement,
     manifest: Manifest,
     trend: Sequence[TrendPoint],
+    regression: Regression | None = None,
 ) -> str:
     """The report as GitHub Markdown, under 60 lines whatever the run holds."""
-    lines = [
+    head = [
         "## Performance Benchmark Results",
         "",
         _verdict_line(summary, judgement),
         "",
         "| Metric | Target | Current | Status |",
         "| --- | --- | --- | --- |",
-        *_rows(summary, judgement),
+        *_first_rows(summary, judgement),
+    ]
+    tail = [
         "",
         *_remedies(judgement),
+        *_regression(regression),
         _run_line(summary, manifest),
         "",
-        f"Trend: {_escape(trend_finding(summary, trend, overall(judgement)))}",
+        f"Trend: {escape(trend_finding(summary, trend, overall(judgement)))}",
         "",
         _links_line(summary),
     ]
-    return "\n".join(lines) + "\n"
+    rows = _other_rows(judgement, _MAX_LINES - len(head) - len(tail))
+    return "\n".join([*head, *rows, *tail]) + "\n"
 
 
-def _rows(summary: Summary, judgement: Judgement) -> list[str]:
+def _regression(regression: Regression | None) -> list[str]:
+    if regression is None:
+        return []
+    from harness.reports._regression_markdown import regression_markdown
+
+    return regression_markdown(regression)
+
+
+def _first_rows(summary: Summary, judgement: Judgement) -> list[str]:
+    """Simple Case, Complex Case and Throughput, always: where no rule speaks of them, that is said."""
     heads = (
         ("Simple Case", case_criterion(judgement, "simple"), case_figure(summary, judgement, "simple")),
         ("Complex Case", case_criterion(judgement, "complex"), case_figure(summary, judgement, "complex")),
@@ -65,16 +88,27 @@ def _rows(summary: Summary, judgement: Judgement) -> list[str]:
             target = f"{statistic[1]} {criterion.target}" if statistic else criterion.target
             rows.append(_criterion_row(label, criterion, target))
         elif measured is not None and measured.value is not None:
-            rows.append(_row(label, "none set", figure(measured), NO_VALUE))
-    taken = {id(criterion) for _, criterion, _ in heads}
-    others = [criterion for criterion in judgement.criteria if id(criterion) not in taken]
-    rows += [
-        _criterion_row(sentence_case(rule.title or rule.name), rule, rule.target)
-        for rule in others[:_MAX_ROWS]
-    ]
-    if len(others) > _MAX_ROWS:
-        rows.append(_row(f"{len(others) - _MAX_ROWS} more in report.html", "", "", ""))
+            rows.append(_row(label, "none in this scenario", figure(measured), NO_VALUE))
+        else:
+            rows.append(_row(label, NO_VALUE, _NOT_IN_SCENARIO, NO_VALUE))
     return rows
+
+
+def _other_rows(judgement: Judgement, room: int) -> list[str]:
+    """The other rules in at most `room` lines, what is not in order first where not all fit."""
+    firsts = (
+        case_criterion(judgement, "simple"),
+        case_criterion(judgement, "complex"),
+        throughput_criterion(judgement),
+    )
+    taken = {id(criterion) for criterion in firsts}
+    others = [criterion for criterion in judgement.criteria if id(criterion) not in taken]
+    left_out = 0
+    if len(others) > room:
+        left_out = len(others) - room + 1
+        others = sorted(others, key=lambda rule: _URGENCY.index(rule.verdict))[: room - 1]
+    rows = [_criterion_row(sentence_case(rule.title or rule.name), rule, rule.target) for rule in others]
+    return [*rows, _row(f"{left_out} more in report.html", "", "", "")] if left_out else rows
 
 
 def _criterion_row(label: str, criterion: CriterionVerdict, target: str) -> str:
@@ -83,21 +117,20 @@ def _criterion_row(label: str, criterion: CriterionVerdict, target: str) -> str:
 
 
 def _row(*cells: str) -> str:
-    return "| " + " | ".join(_escape(cell) for cell in cells) + " |"
+    return "| " + " | ".join(escape(cell) for cell in cells) + " |"
 
 
 def _remedies(judgement: Judgement) -> list[str]:
     """What to do about what is not in order, most urgent first."""
     urgent = [
-        f"- **{_escape(check.name)}**: {_escape(sentences(check.reason, check.remedy))}"
+        f"- **{escape(check.name)}**: {escape(sentences(check.reason, check.remedy))}"
         for check in judgement.checks
         if check.verdict == "INVALID"
     ]
-    order = (Criterion.FAIL, Criterion.NO_DATA, Criterion.WARN)
     urgent += [
-        f"- **{_escape(sentence_case(criterion.title or criterion.name))}**: "
-        f"{_escape(sentences(criterion.reason, criterion.remedy))}"
-        for verdict in order
+        f"- **{escape(sentence_case(criterion.title or criterion.name))}**: "
+        f"{escape(sentences(criterion.reason, criterion.remedy))}"
+        for verdict in _URGENCY[:3]
         for criterion in judgement.criteria
         if criterion.verdict is verdict
     ]
@@ -109,15 +142,15 @@ def _remedies(judgement: Judgement) -> list[str]:
 
 def _verdict_line(summary: Summary, judgement: Judgement) -> str:
     return (
-        f"**{overall(judgement)}** · **{_escape(provider(summary).text)}** · "
-        f"measurement {judgement.validity} · {_escape(headline(summary, judgement))}"
+        f"**{overall(judgement)}** · **{escape(provider(summary).text)}** · "
+        f"measurement {judgement.validity} · {escape(headline(summary, judgement))}"
     )
 
 
 def _links_line(summary: Summary) -> str:
     return (
         "Full report: `report.html` · every figure with its interval: `summary.json` · "
-        f"again: `harness report {given(summary)}`"
+        f"a test case per rule: `junit.xml` · again: `harness report {given(summary)}`"
     )
 
 
@@ -131,10 +164,10 @@ def _run_line(summary: Summary, manifest: Manifest) -> str:
     )
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Text that cannot leave its table cell or become markup; plain text stays as it is.
 
-    >>> print(_escape("a|b `c` <i> < 5 ms [1, 2]" + chr(10) + "[x](y)"))
+    >>> print(escape("a|b `c` <i> < 5 ms [1, 2]" + chr(10) + "[x](y)"))
     a\\|b \\`c\\` &lt;i> < 5 ms [1, 2] [x]\\(y)
     """
     one_line = re.sub(r"\s+", " ", text).strip()

@@ -30,7 +30,7 @@ from harness.reports._words import headline, icon, overall, provider, tone
 from harness.runs import Manifest
 from harness.verdicts import Criterion, CriterionVerdict, Judgement, Validity
 
-_COLOURS = {"good": "green", "warn": "yellow", "bad": "bold red", "neutral": "dim"}
+COLOURS = {"good": "green", "warn": "yellow", "bad": "bold red", "neutral": "dim"}
 
 
 def terminal_report(
@@ -64,7 +64,7 @@ def terminal_report(
     if hint:
         console.print(hint)
     for note in summary.notes:
-        console.print(Text(f"Note: {_clean(note)}", ""))
+        console.print(Text(f"Note: {clean(note)}", ""))
     lines = buffer.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -72,7 +72,7 @@ def terminal_report(
 def _headline(summary: Summary, judgement: Judgement) -> Text:
     word = overall(judgement)
     return Text.assemble(
-        (f"{icon(word)} {word}", _COLOURS[tone(word)]), "  ", _clean(headline(summary, judgement))
+        (f"{icon(word)} {word}", COLOURS[tone(word)]), "  ", clean(headline(summary, judgement))
     )
 
 
@@ -86,7 +86,7 @@ def _run_line(summary: Summary, manifest: Manifest) -> Text:
         facts.append(count(len(manifest.workers), "worker"))
     if not summary.exact:
         facts.append("percentiles rounded by Locust")
-    return Text(_clean(" · ".join(facts)))
+    return Text(clean(" · ".join(facts)))
 
 
 def _validity(judgement: Judgement) -> list[RenderableType]:
@@ -94,7 +94,7 @@ def _validity(judgement: Judgement) -> list[RenderableType]:
     word = judgement.validity
     failed = [check for check in judgement.checks if check.verdict is Validity.INVALID]
     return [
-        Text.assemble("Measurement ", (str(word), _COLOURS[tone(word)])),
+        Text.assemble("Measurement ", (str(word), COLOURS[tone(word)])),
         *(_indented(f"{c.name}: {sentences(f'{c.measured}, limit {c.limit}', c.remedy)}") for c in failed),
     ]
 
@@ -107,10 +107,10 @@ def _criteria(judgement: Judgement) -> Table:
     table.add_column("Target", no_wrap=True)
     for criterion in judgement.criteria:
         table.add_row(
-            Text(f"{icon(criterion.verdict)} {criterion.verdict}", _COLOURS[tone(criterion.verdict)]),
-            Text(_clean(sentence_case(criterion.title or criterion.rule))),
+            Text(f"{icon(criterion.verdict)} {criterion.verdict}", COLOURS[tone(criterion.verdict)]),
+            Text(clean(sentence_case(criterion.title or criterion.rule))),
             _measured(criterion),
-            Text(_clean(criterion.target)),
+            Text(clean(criterion.target)),
         )
     return table
 
@@ -133,7 +133,7 @@ def _remedies(judgement: Judgement) -> list[RenderableType]:
 
 
 def _indented(text: str) -> Padding:
-    return Padding(Text(_clean(text)), (0, 0, 0, 2))
+    return Padding(Text(clean(text)), (0, 0, 0, 2))
 
 
 def _groups(summary: Summary) -> Table:
@@ -143,7 +143,7 @@ def _groups(summary: Summary) -> Table:
         table.add_column(title, justify="right", overflow="fold")
     groups = {**summary.by_category, "all": summary.overall}
     for label, group in groups.items():
-        table.add_row(Text(_clean(label)), f"{group.requests:,}", *_group_cells(group))
+        table.add_row(Text(clean(label)), f"{group.requests:,}", *_group_cells(group))
     return table
 
 
@@ -160,10 +160,10 @@ def _group_cells(group: Group) -> list[str]:
 def _slow_component(components: Sequence[ComponentTime]) -> Text | None:
     if not any(item.additive and item.share_percent is not None for item in components):
         return None
-    return Text(f"Where the time goes: {_clean(component_finding(components))}.", "")
+    return Text(f"Where the time goes: {clean(component_finding(components))}.", "")
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """One line without control characters: a name from outside must not move the cursor."""
     return "".join(c if c.isprintable() else " " for c in text)
 

@@ -19,6 +19,8 @@ TONES = {
     "INVALID": "bad",
     "NO DATA": "bad",
     "REGRESSION": "bad",
+    "MISSING": "bad",
+    "NOT COMPARABLE": "bad",
     "BLOCK": "bad",
     "ERROR": "bad",
 }

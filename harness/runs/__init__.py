@@ -26,6 +26,7 @@ from harness.runs._manifest import (
     TargetRecord,
     WorkerRecord,
 )
+from harness.runs._pytest_benchmark import BenchmarkSession, is_benchmark_file, read_benchmarks
 from harness.runs._run import LocustTables, Run, RunSource
 from harness.runs._schema import (
     GENERATOR_SCHEMA,
@@ -52,6 +53,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "SPAN_SCHEMA",
     "BaselineEntry",
+    "BenchmarkSession",
     "Cause",
     "HostRecord",
     "LocustTables",
@@ -66,12 +68,14 @@ __all__ = [
     "TargetRecord",
     "WorkerRecord",
     "baseline_text",
+    "is_benchmark_file",
     "is_run_folder",
     "locust_exceptions",
     "new_run_id",
     "open_run",
     "process_is_alive",
     "read_baselines",
+    "read_benchmarks",
     "read_locust_csvs",
     "write_baselines",
     "write_text_atomically",

@@ -17,6 +17,10 @@ RATE_SHARE = 0.02
 #: What workers counted in flight, and what their rows imply, may differ by this share.
 LITTLE_SHARE = 0.05
 
+#: Seconds between two reports of a worker (Locust's WORKER_REPORT_INTERVAL): one that dies takes what
+#: it has not reported along. A local run writes once a second.
+REPORT_S = 3
+
 ADD_A_WORKER = "add a worker: one Locust process uses one CPU"
 
 

@@ -13,6 +13,7 @@ from harness.analysis import Dataset, RequestDataset
 from harness.runs import Manifest, Run, RunSource, RunState, process_is_alive
 from harness.verdicts._checks import valid as _valid
 from harness.verdicts._generator import check_cpu, check_littles_law, check_loop_lag, check_schedule_delay
+from harness.verdicts._limits import REPORT_S
 from harness.verdicts._model import Validity, ValidityCheck
 from harness.verdicts._rate import check_rate
 
@@ -67,7 +68,10 @@ def _sealed(manifest: Manifest, data: RequestDataset) -> ValidityCheck:  # noqa:
             reason = "the run is still going on: figures are of what was written until now"
             remedy = "wait until it has ended"
         else:
-            reason = "its process died: what came after the last write is unknown"
+            reason = (
+                f"its process died: what it had not yet received is lost, at most {REPORT_S} s of the load, "
+                "and what came after is unknown"
+            )
     return ValidityCheck("run sealed", Validity.INVALID, str(manifest.state), "sealed", reason, remedy)
 
 
@@ -96,7 +100,8 @@ def _workers(manifest: Manifest, data: RequestDataset) -> ValidityCheck:  # noqa
         Validity.INVALID,
         measured,
         limit,
-        f"lost during the run: {names}; the load was not what the phases say",
+        f"lost during the run: {names}; the load was not what the phases say, and the last requests of "
+        f"each, of at most {REPORT_S} s, are in no figure",
         "look in the worker's log for why it died (memory, a kill, the network); run it again",
     )
 

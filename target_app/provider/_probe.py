@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import groq
@@ -25,6 +26,30 @@ class ProviderState:
 
     missing: tuple[str, ...] = ("the provider has not been asked yet",)
     profile: str | None = None
+
+
+def profile_words(info: Mapping[str, object]) -> str | None:
+    """A simulator's profile, with every setting in force that makes it answer later or not at all.
+
+    Who compares two runs by this text must not take a simulator that was slowed down for the same.
+
+    >>> profile_words({"profile": "reference", "speed_factor": 1.0, "faults": [], "rate_limits": "off"})
+    'reference'
+    >>> profile_words({"profile": "reference", "speed_factor": 3, "faults": ["stall:0.1"]})
+    'reference x3 faults[stall:0.1]'
+    """
+    profile = info.get("profile")
+    if not isinstance(profile, str):
+        return None
+    words = [profile]
+    speed, faults, limits = (info.get(name) for name in ("speed_factor", "faults", "rate_limits"))
+    if isinstance(speed, int | float) and speed != 1:
+        words.append(f"x{speed:g}")
+    if isinstance(faults, list) and faults:
+        words.append(f"faults[{' '.join(map(str, faults))}]")
+    if isinstance(limits, str) and limits not in ("off", ""):
+        words.append(f"limits[{limits}]")
+    return " ".join(words)
 
 
 class ProviderProbe:
@@ -71,8 +96,7 @@ class ProviderProbe:
             info = await self._get("/info")
         except ProviderError:
             return None  # some other Groq-compatible server: no profile, but usable
-        profile = info.get("profile") if isinstance(info, dict) else None
-        return profile if isinstance(profile, str) else None
+        return profile_words(info) if isinstance(info, dict) else None
 
     async def _get(self, path: str) -> object:
         name = "the provider"

@@ -263,3 +263,81 @@ def test_the_projects_own_file_is_good() -> None:
     for scenario in config.scenarios.values():
         for file in [*scenario.locustfiles, *([scenario.shape] if scenario.shape else [])]:
             assert config.path(file).is_file(), file
+
+
+METRICS = """
+[services.model]
+command = ["x"]
+port = 9101
+ready_url = "http://127.0.0.1:{port}/healthz"
+metrics_url = "http://127.0.0.1:{port}/metrics"
+[services.app]
+command = ["x"]
+port = 8000
+ready_url = "http://127.0.0.1:{port}/readyz"
+after = ["model"]
+[services.other]
+command = ["x"]
+port = 7000
+ready_url = "http://127.0.0.1:{port}/"
+metrics_url = "http://127.0.0.1:{port}/prometheus"
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "ports", "urls"),
+    [
+        pytest.param(
+            "http://127.0.0.1:8000",
+            {},
+            {"app": "http://127.0.0.1:8000/metrics", "model": "http://127.0.0.1:9101/metrics"},
+            id="the service and what it needs",
+        ),
+        pytest.param(
+            "http://127.0.0.1:7000",
+            {},
+            {"other": "http://127.0.0.1:7000/prometheus"},
+            id="an address of its own",
+        ),
+        pytest.param(
+            "http://127.0.0.1:4001",
+            {"app": 4001, "model": 4002},
+            {"app": "http://127.0.0.1:4001/metrics", "model": "http://127.0.0.1:4002/metrics"},
+            id="on free ports",
+        ),
+        pytest.param(
+            "https://a.example",
+            {},
+            {"target": "https://a.example/metrics"},
+            id="a service that is not in the file",
+        ),
+        pytest.param("", {}, {}, id="no host"),
+    ],
+)
+def test_where_services_tell_of_themselves(host: str, ports: dict[str, int], urls: dict[str, str]) -> None:
+    assert parse_config(METRICS, Path("harness.toml")).metrics_urls(host, ports) == urls
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("block_percnt = 10", "regression.block_percnt: unknown key; did you mean 'block_percent'?"),
+        ("block_percent = -1", "regression.block_percent: input should be greater than or equal to 0"),
+        ('scenario = "nne"', "regression.scenario: 'nne' is not defined"),
+        (
+            'rules = [{ metric = "cost", flor = 1 }]',
+            "regression.rules.0.flor: unknown key; did you mean 'floor'?",
+        ),
+        ("rules = [{ floor = 1 }]", "regression.rules.0.metric: missing"),
+    ],
+)
+def test_mistakes_in_the_regression_table(table: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(f"[regression]\n{table}\n", Path("harness.toml"))
+    assert says in str(caught.value)
+
+
+def test_the_general_rule_of_regressions_needs_no_table() -> None:
+    found = parse_config("", Path("harness.toml")).regression
+    assert (found.block_percent, found.investigate_percent, found.floor_ms) == (10, 5, 1)
+    assert found.baseline == "benchmarks/baseline.json"

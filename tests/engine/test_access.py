@@ -53,6 +53,11 @@ MISTAKES = [
     ("a CA file by a variable", {"ca_file": "${NO_SUCH}/ca.pem"}, "NO_SUCH is not set, and ChatUser.ca_file"),
     ("no CA in it", {"ca_file": __file__}, "holds no CA certificate in PEM format"),
     ("no certificate in it", {"client_cert": __file__}, "not a certificate and its key"),
+    (
+        "an attribute of Locust's FastHttpUser",
+        {"network_timeout": 3},
+        "ChatUser.network_timeout is of Locust's own users and has no effect here: set request_timeout_s",
+    ),
     ("a key alone", {"client_key": __file__}, "ChatUser.client_key needs client_cert beside it"),
 ]
 

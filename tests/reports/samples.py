@@ -17,6 +17,7 @@ from harness.analysis import (
     Group,
     Histogram,
     LoadStep,
+    ServiceResources,
     SlowRequest,
     Summary,
     TimeSeries,
@@ -133,6 +134,26 @@ def series(seconds: int = 170) -> TimeSeries:
         p50_ms=[None if at == 0 else 500 * (1 + users(at) / 60) * wave[at] for at in range(seconds)],
         p95_ms=[None if at == 0 else 1250 * (1 + users(at) / 60) * wave[at] for at in range(seconds)],
     )
+
+
+def resources() -> list[ServiceResources]:
+    """The target tells everything, the simulator has no queue and no memory to tell of."""
+    return [
+        ServiceResources(name, service, figures)
+        for name, users, _ in STEPS
+        for service, figures in (
+            (
+                "target",
+                {
+                    "cpu_mean": estimate(2.1 * users, 0.04, 40, "%", method="BCa"),
+                    "cpu_max": Estimate(2.6 * users, 2.6 * users, 2.6 * users, 40, "largest", "%"),
+                    "memory_max": Estimate(150 * 2**20, 150 * 2**20, 150 * 2**20, 41, "largest", "bytes"),
+                    "queue_max": Estimate(3, 3, 3, 41, "largest"),
+                },
+            ),
+            ("inference", {"cpu_mean": estimate(0.8 * users, 0.05, 40, "%", method="BCa")}),
+        )
+    ]
 
 
 def slowest() -> list[SlowRequest]:
@@ -310,6 +331,7 @@ def full() -> Sample:
         series=series(),
         slowest=slowest(),
         notes=("Costs are computed from configured prices.",),
+        resources=resources(),
     )
     judgement = Judgement(
         validity=Validity.VALID,
@@ -385,6 +407,7 @@ def stock_csv() -> Sample:
         series=None,
         slowest=[],
         notes=("Stock CSVs hold no single requests.",),
+        resources=(),
     )
     judgement = Judgement(
         validity=Validity.UNCHECKED,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.reports import markdown_report
+from harness.verdicts import Criterion
 
 NAMES = ("full", "passing", "invalid", "stock_csv")
 
@@ -29,7 +30,15 @@ def test_first_rows_are_simple_complex_throughput(samples: dict[str, Any]) -> No
 def test_figures_without_a_rule_are_shown_without_a_verdict(samples: dict[str, Any]) -> None:
     sample = samples["full"]
     text = markdown_report(*sample._replace(judgement=replace(sample.judgement, criteria=[])))
-    assert "| Simple Case | none set | 380 ms [355, 406] | \N{EN DASH} |" in text
+    assert "| Simple Case | none in this scenario | 380 ms [355, 406] | \N{EN DASH} |" in text
+
+
+def test_first_rows_without_rule_or_figure_say_so(samples: dict[str, Any]) -> None:
+    sample = samples["stock_csv"]
+    text = markdown_report(*sample._replace(judgement=replace(sample.judgement, criteria=[])))
+    for label in ("Simple Case", "Complex Case"):
+        assert f"| {label} | \N{EN DASH} | not measured in this scenario | \N{EN DASH} |" in text
+    assert "| Throughput | none in this scenario | 13.4 req/s" in text
 
 
 def test_names_cannot_leave_their_cell_or_become_markup(samples: dict[str, Any]) -> None:
@@ -46,9 +55,19 @@ def test_length_is_bounded_whatever_the_run_holds(samples: dict[str, Any]) -> No
     checks = list(samples["invalid"].judgement.checks) * 50
     judgement = replace(sample.judgement, criteria=many, checks=checks)
     text = markdown_report(*sample._replace(judgement=judgement))
-    assert len(text.splitlines()) < 60
-    # One of the 200 speaks for the complex cases, 25 rows follow.
-    assert "174 more in report.html" in text
+    assert len(text.splitlines()) == 59
+    rows = [line for line in text.splitlines() if line.startswith("| p99.9")]
+    # One of the 200 speaks for the complex cases.
+    assert f"| {199 - len(rows)} more in report.html | | | |" in text.replace("  ", " ")
+
+
+def test_a_failed_rule_is_among_the_rows_that_are_left(samples: dict[str, Any]) -> None:
+    sample = samples["full"]
+    passing = sample.judgement.criteria[0]
+    failed = replace(passing, name="last", title="the last rule", verdict=Criterion.FAIL)
+    many = [replace(passing, name=f"rule_{i}", title=f"rule {i}") for i in range(200)]
+    text = markdown_report(*sample._replace(judgement=replace(sample.judgement, criteria=[*many, failed])))
+    assert "| The last rule | < 500 ms | 380 ms [355, 406] | \N{CROSS MARK} FAIL |" in text
 
 
 def test_says_live_with_the_models(samples: dict[str, Any]) -> None:

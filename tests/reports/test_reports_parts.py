@@ -20,11 +20,19 @@ from harness.verdicts import Criterion, Validity
 def test_public_surface() -> None:
     assert public == [
         "Judged",
+        "history_table",
+        "history_tsv",
         "html_report",
         "judge_and_report",
+        "junit_report",
         "markdown_report",
+        "regression_document",
+        "regression_markdown",
+        "regression_terminal",
+        "regression_tsv",
         "summary_document",
         "terminal_report",
+        "wants_colour",
         "write_reports",
     ]
 

@@ -98,11 +98,11 @@ def test_what_is_not_finite_becomes_null_and_numpy_numbers_become_plain(samples:
     jsonschema.Draft202012Validator(SCHEMA).validate(found)
 
 
-def test_write_reports_writes_the_three_files_whole(samples: dict[str, Any], tmp_path: Path) -> None:
+def test_write_reports_writes_its_files_whole(samples: dict[str, Any], tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     written = write_reports(out, *samples["full"])
-    assert list(written) == ["summary.json", "report.html", "report.md"]
-    assert sorted(path.name for path in out.iterdir()) == ["report.html", "report.md", "summary.json"]
+    assert list(written) == ["summary.json", "report.html", "report.md", "junit.xml"]
+    assert sorted(path.name for path in out.iterdir()) == ["junit.xml", "report.html", "report.md", "summary.json"]
     assert json.loads(written["summary.json"].read_text(encoding="utf-8")) == document(samples["full"])
 
 

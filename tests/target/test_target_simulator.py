@@ -25,7 +25,7 @@ def test_the_corpus_is_routed_as_labelled(simulator: "Simulator", start_target: 
         responses = list(pool.map(lambda case: consult(target, case), CASES))
         info = target.client.get("/info").json()
 
-    assert info["provider"]["profile"] == "reference"
+    assert info["provider"]["profile"] == "reference x0"
     for case, response in zip(CASES, responses, strict=True):
         body = response.json()
         assert response.status_code == 200, body
@@ -47,3 +47,19 @@ def test_the_same_case_gets_the_same_answer(simulator: "Simulator", start_target
 
     del first["timings"], second["timings"]
     assert first == second
+
+
+def test_the_profile_tells_what_slows_the_simulator_down(
+    simulator: "Simulator", start_target: "TargetFactory"
+) -> None:
+    """Runs are compared by it: two services that answer at different speeds must not look alike."""
+    settings = {"speed_factor": 3, "faults": ["slow-first-token=0.2:0.5@cardiology"], "rate_limits": "free"}
+    ordinary = httpx.get(f"{simulator.url}/control").json()
+    httpx.patch(f"{simulator.url}/control", json=settings).raise_for_status()
+    try:
+        with start_target(simulator.url) as target:
+            profile = target.client.get("/info").json()["provider"]["profile"]
+    finally:
+        httpx.patch(f"{simulator.url}/control", json=ordinary).raise_for_status()
+
+    assert profile == "reference x3 faults[slow-first-token=0.2:0.5@cardiology] limits[free]"

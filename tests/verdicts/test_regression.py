@@ -242,3 +242,20 @@ def test_more_metrics_ask_for_more_evidence() -> None:
 
 def test_the_comparison_is_the_same_every_time() -> None:
     assert compared({"triage": 1.2}).rows == compared({"triage": 1.2}).rows
+
+
+@pytest.mark.parametrize(
+    ("told", "word"),
+    [(True, W.OK), (False, W.MISSING)],
+    ids=["debates that no longer follow", "debates that are no longer told of"],
+)
+def test_a_stage_that_is_not_needed_any_more_is_not_missing(told: bool, word: W) -> None:
+    debates = {"debate_rate{category=simple}": Share(300, 600)}
+    times = {"component_time{component=debate,category=simple}": values(50, 7, n=300)}
+    base, candidate = run(1), run(2)
+    base = replace(base, series={**base.series, **debates, **times})
+    if told:
+        none = {"debate_rate{category=simple}": Share(0, 600)}
+        candidate = replace(candidate, series={**candidate.series, **none})
+    found = judge_regression([base], [candidate], rules())
+    assert row(found, "mean(component_time){component=debate,category=simple}").verdict is word
