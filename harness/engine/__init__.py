@@ -12,6 +12,7 @@ from harness.engine._arrivals import (
 from harness.engine._cases import Case, CaseDeck, Corpus, case_stream, load_corpus
 from harness.engine._clock import now_us
 from harness.engine._health import HealthMonitor
+from harness.engine._http import SseReader
 from harness.engine._listener import record_event
 from harness.engine._outcome import Answer, Ending, classify
 from harness.engine._recorder import Recorder, Request, Response, RunTicket, Shipment
@@ -35,6 +36,7 @@ __all__ = [
     "ServiceUser",
     "Shipment",
     "Span",
+    "SseReader",
     "StatsFeed",
     "abandon_arrivals",
     "access_to_service",

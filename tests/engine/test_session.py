@@ -4,7 +4,7 @@ Oracle: a small WSGI service in this process that answers by the path it is aske
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,34 +15,38 @@ from gevent.pywsgi import WSGIServer
 from locust import task
 from locust.env import Environment
 
-from harness.engine import Answer, RunTicket, ServiceUser, recorder
+from harness.engine import Answer, RunTicket, ServiceUser, SseReader, recorder
 from harness.engine._reply import CaughtReply, RequestError
 from harness.engine._stats_feed import stats_feed
 from harness.runs import REQUEST_SCHEMA, SPAN_SCHEMA
 
 PROBLEM = {"type": "urn:problem:provider:rate-limited"}
+FIXED = {
+    "/limited": (
+        "429 Too Many",
+        {"Content-Type": "application/problem+json", "Retry-After": "3"},
+        json.dumps(PROBLEM).encode(),
+    ),
+    "/old": ("302 Found", {"Location": "/echo"}, b""),
+    "/away": ("307 Elsewhere", {"Location": "http://127.0.0.2:1/echo"}, b""),
+    "/login": ("200 OK", {"Set-Cookie": "session=abc; Path=/; HttpOnly"}, b"{}"),
+}
 
 
-def _service(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+def _service(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     path = environ["PATH_INFO"]
     length = int(environ.get("CONTENT_LENGTH") or 0)
     sent = environ["wsgi.input"].read(length).decode()
     if path.startswith("/status/"):
         start_response(f"{path.removeprefix('/status/')} Some", [("Content-Type", "text/plain")])
         return [b"no"]
-    if path == "/limited":
-        headers = [("Content-Type", "application/problem+json"), ("Retry-After", "3")]
-        start_response("429 Too Many", headers)
-        return [json.dumps(PROBLEM).encode()]
-    if path == "/old":
-        start_response("302 Found", [("Location", "/echo")])
-        return [b""]
-    if path == "/away":
-        start_response("307 Elsewhere", [("Location", "http://127.0.0.2:1/echo")])
-        return [b""]
-    if path == "/login":
-        start_response("200 OK", [("Set-Cookie", "session=abc; Path=/; HttpOnly")])
-        return [b"{}"]
+    if path in FIXED:
+        status, header, body = FIXED[path]
+        start_response(status, [*header.items()])
+        return [body]
+    if path.startswith("/stream/"):
+        start_response("200 OK", [("Content-Type", "text/event-stream")])
+        return _stream(path.removeprefix("/stream/"))
     if path == "/slow":
         gevent.sleep(5)
     headers = [("Content-Type", "application/json"), ("Server-Timing", "triage;dur=2.5, total;dur=9")]
@@ -55,6 +59,17 @@ def _service(environ: dict[str, Any], start_response: Callable[..., Any]) -> lis
         "headers": {name: value for name, value in environ.items() if name.startswith("HTTP_")},
     }
     return [json.dumps(asked).encode()]
+
+
+def _stream(kind: str) -> Iterator[bytes]:
+    """Three tokens, 50 ms apart, and what `kind` says."""
+    for token in ("one", "two", "three"):
+        gevent.sleep(0.05)
+        yield f"data: {json.dumps({'choices': [{'delta': {'content': token}}]})}\n\n".encode()
+    if kind == "stalled":
+        gevent.sleep(2)
+    if kind != "cut":
+        yield b"data: [DONE]\n\n"
 
 
 @dataclass
@@ -259,6 +274,28 @@ def test_locusts_rest(bench: Bench) -> None:
     with bench.user.rest("GET", "/status/200") as reply:
         assert reply.js is None
     assert [row["outcome"] for row in bench.rows()] == ["ok", "invalid_answer"]
+
+
+STREAMS = [
+    pytest.param("whole", ("ok", None, None), id="whole"),
+    pytest.param(
+        "cut",
+        ("truncated", "service", "stream ended before its last event"),
+        id="ends without its last event",
+    ),
+    pytest.param("stalled", ("timeout", "service", "response stalled"), id="falls silent"),
+]
+
+
+@pytest.mark.parametrize(("kind", "ending"), STREAMS)
+def test_a_stream(bench: Bench, kind: str, ending: tuple[str, str | None, str | None]) -> None:
+    events = SseReader()
+    bench.user.client.post(f"/stream/{kind}", name="/stream", events=events, idle_timeout_s=0.5)
+    (row,) = bench.rows()
+    assert (row["outcome"], row["cause"], row["error"]) == ending
+    assert events.content_events == 3
+    assert row["sent_at"] < row["first_byte_at"] <= row["first_token_at"] < row["last_token_at"]
+    assert row["last_token_at"] <= row["done_at"]
 
 
 def test_somebody_who_listens_per_request_hears_of_each(bench: Bench) -> None:
