@@ -1,5 +1,6 @@
 """From a run to its figures: the measured window, samples, groups, every one an `Estimate`."""
 
+from harness.analysis._benchmark_series import benchmark_series
 from harness.analysis._compare_metric import compare_metric
 from harness.analysis._comparison import (
     WORK,
@@ -106,6 +107,7 @@ __all__ = [
     "WorkerPhase",
     "arrivals_by_phase",
     "baseline_points",
+    "benchmark_series",
     "compare_metric",
     "describe",
     "differing_parts",

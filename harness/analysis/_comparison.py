@@ -18,6 +18,7 @@ from harness.stats import Distribution
 COMPARED = {
     "response_time": ("p50", "p95", "p99", "mean"),
     "component_time": ("mean", "p95"),
+    "call_time": ("p50", "mean"),
     "cost": ("mean",),
     "llm_calls": ("mean",),
     "input_tokens": ("mean",),
@@ -37,6 +38,7 @@ PROVIDER_PARTS = ("queue", "prefill", "decode")
 UNITS = {
     "response_time": "ms",
     "component_time": "ms",
+    "call_time": "µs",
     "cost": "USD",
     "debate_rate": "%",
     "error_rate": "%",
@@ -162,6 +164,8 @@ class Metric:
         chosen = self.selection
         if self.is_component:
             what = f"{self.statistic} {chosen.component} time"
+        elif self.quantity == "call_time":
+            what = f"{self.statistic} {chosen.component}"
         elif self.quantity == "debate_rate":
             what = "debate rate"
         else:

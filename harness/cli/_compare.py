@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from harness.verdicts import Regression
 
 _EPILOG = """\
-A run is a run folder, a run's id in the results folder (or a part of it), `latest`, or the prefix of
-stock Locust CSVs. The base may be a baseline file. Several runs a side see smaller changes: the
-spread between runs of the same service is then measured instead of assumed.
+A run is a run folder, a run's id in the results folder (or a part of it), `latest`, the prefix of
+stock Locust CSVs, or the JSON of microbenchmarks (`pytest benchmarks/micro --benchmark-json=FILE`).
+The base may be a baseline file. Several runs a side see smaller changes: the spread between runs of
+the same service is then measured instead of assumed.
 
 examples:
   harness compare BASE CANDIDATE

@@ -29,16 +29,23 @@ class Side:
 
 def read_runs(words: Iterable[str], runs_dir: Path, points: "Points | None" = None) -> Side:
     """The runs that words mean, each as often as it is named. Raises UserError for one named twice."""
+    from harness.analysis import benchmark_series
+    from harness.runs import is_benchmark_file, read_benchmarks
+
     series: list[RunSeries] = []
     invalid: dict[str, str] = {}
     criteria: dict[str, str] = {}
     for word in words:
-        run = open_named(word, runs_dir)
-        found, reason = read_run(run, points)
+        if is_benchmark_file(Path(word)):
+            found, reason, own = benchmark_series(read_benchmarks(Path(word))), "", {}
+        else:
+            run = open_named(word, runs_dir)
+            found, reason = read_run(run, points)
+            own = run.manifest.scenario.criteria
         if any(found.run_id == other.run_id for other in series):
             raise UserError(f"run {found.run_id} is named twice; several runs of a side are different ones")
         series.append(found)
-        criteria |= run.manifest.scenario.criteria
+        criteria |= own
         if reason:
             invalid[found.run_id] = reason
     return Side(tuple(series), invalid, criteria)
@@ -66,8 +73,11 @@ def why_invalid(run: "Run", dataset: "Dataset") -> str:
 
 
 def is_baseline_file(word: str) -> bool:
-    """Whether a word names a file with baselines rather than a run."""
-    return word.endswith(".json") and Path(word).is_file()
+    """Whether a word names a file with baselines rather than a run or microbenchmarks."""
+    from harness.runs import is_benchmark_file
+
+    path = Path(word)
+    return word.endswith(".json") and path.is_file() and not is_benchmark_file(path)
 
 
 def read_baseline(path: Path, scenario: str, config: "Config", *, now: datetime | None = None) -> Side | None:

@@ -47,7 +47,7 @@ def worst_first(rows: Sequence[MetricChange]) -> list[MetricChange]:
 
 def is_headline_row(row: MetricChange) -> bool:
     """Whether a row is shown even where nothing happened."""
-    return row.metric.quantity in {"throughput", "error_rate", "success_rate"} or (
+    return row.metric.quantity in {"call_time", "throughput", "error_rate", "success_rate"} or (
         row.metric.quantity == "response_time" and row.metric.statistic in {"p50", "p95", "mean"}
     )
 

@@ -62,7 +62,7 @@ def parse_metric_pattern(text: str) -> MetricPattern:
     if match is None:
         raise ConfigError(f"{where}: expected a metric as p95(response_time){{category=simple}}")
     statistic, quantity = match["statistic"] or "*", match["inner"] or match["bare"]
-    known = (*QUANTITIES, "debate_rate")
+    known = (*QUANTITIES, "debate_rate", "call_time")
     if not any(fnmatchcase(name, quantity) for name in known):
         raise ConfigError(f"{where}: unknown quantity '{quantity}'; {suggest(quantity, known)}")
     if "*" not in statistic and statistic not in STATISTICS and quantile_of(statistic) is None:
