@@ -3,27 +3,27 @@
 Labels come from outside and Plotly reads a few HTML tags in them, so each is escaped.
 """
 
-import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness.analysis import ComponentTime, Group, Histogram, LoadStep, TimeSeries, TrendPoint
+from harness.analysis import ComponentTime, Histogram, TimeSeries, TrendPoint, WindowPiece
+from harness.reports._figure_parts import add_estimates, escaped, finished, patterned, rounded
 from harness.reports._limits import Limit
 from harness.reports._order import additive_order
 from harness.reports._plotly_figure import Figure
 from harness.reports._style import GREY, SHADE, Look, look
 from harness.reports._timeline import Excluded
-from harness.stats import Estimate
+from harness.reports._trend_changes import TrendChange
 
-_MARGIN = {"l": 60, "r": 16, "t": 16, "b": 48}
-_LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
+#: More names than this would cover each other.
+_MOST_NAMED_PIECES = 6
 
 
-def histogram_figure(histogram: Histogram, limits: Sequence[Limit]) -> str:
-    """Share of each label's requests per bin, as steps."""
+def histogram_figure(histogram: Histogram, limits: Sequence[Limit], base: Histogram | None = None) -> str:
+    """Share of each label's requests per bin, as steps; those of the base as thin lines without a fill."""
     figure = Figure()
-    for index, (label, counts) in enumerate(histogram.counts.items()):
+    for index, label, counts, of_base in _labelled(histogram, base):
         total = sum(counts)
         if not total:
             continue
@@ -31,23 +31,23 @@ def histogram_figure(histogram: Histogram, limits: Sequence[Limit]) -> str:
         figure.add_scatter(
             x=list(histogram.edges_ms),
             y=[*shares, shares[-1]],
-            name=_text(label),
-            line={"shape": "hv", "color": look(index).colour, "dash": look(index).dash, "width": 2},
-            fill="tozeroy",
+            name=_name(label, of_base),
+            line={"shape": "hv", **_line(index, of_base)},
+            fill="none" if of_base else "tozeroy",
             fillcolor=look(index).faint,
             hovertemplate="from %{x:.0f} ms: %{y:.1f} %",
             mode="lines",
         )
     _add_limits(figure, limits, histogram.edges_ms)
-    return _json(
+    return finished(
         figure, x=_ms_axis(histogram), y={"title": {"text": "Share of requests, %"}, "rangemode": "tozero"}
     )
 
 
-def cumulative_figure(histogram: Histogram, limits: Sequence[Limit]) -> str:
-    """Share of each label's requests that arrived within x ms."""
+def cumulative_figure(histogram: Histogram, limits: Sequence[Limit], base: Histogram | None = None) -> str:
+    """Share of each label's requests that arrived within x ms; those of the base as thin lines."""
     figure = Figure()
-    for index, (label, counts) in enumerate(histogram.counts.items()):
+    for index, label, counts, of_base in _labelled(histogram, base):
         total = sum(counts)
         if not total:
             continue
@@ -59,17 +59,34 @@ def cumulative_figure(histogram: Histogram, limits: Sequence[Limit]) -> str:
         figure.add_scatter(
             x=list(histogram.edges_ms),
             y=shares,
-            name=_text(label),
-            line={"color": look(index).colour, "dash": look(index).dash, "width": 2},
+            name=_name(label, of_base),
+            line=_line(index, of_base),
             hovertemplate="%{y:.1f} % within %{x:.0f} ms",
             mode="lines",
         )
     _add_limits(figure, limits, histogram.edges_ms)
-    return _json(
+    return finished(
         figure,
         x=_ms_axis(histogram),
         y={"title": {"text": "Arrived within, %"}, "range": [0, 102], "tickvals": [0, 25, 50, 75, 95]},
     )
+
+
+def _labelled(histogram: Histogram, base: Histogram | None) -> Iterator[tuple[int, str, Sequence[int], bool]]:
+    """Place, label and counts of this run, with those of the base after each."""
+    for index, (label, counts) in enumerate(histogram.counts.items()):
+        yield index, label, counts, False
+        if base is not None and label in base.counts:
+            yield index, label, base.counts[label], True
+
+
+def _name(label: str, of_base: bool) -> str:
+    return escaped(f"{label}, base" if of_base else label)
+
+
+def _line(index: int, of_base: bool) -> dict[str, Any]:
+    style = look(index)
+    return {"color": style.colour, "dash": "solid" if of_base else style.dash, "width": 1 if of_base else 2.4}
 
 
 def components_figure(components: Sequence[ComponentTime]) -> str:
@@ -81,23 +98,14 @@ def components_figure(components: Sequence[ComponentTime]) -> str:
         of_category = {item.category: _mean(item) for item in additive if item.component == name}
         figure.add_bar(
             orientation="h",
-            y=[_text(category) for category in categories],
+            y=[escaped(category) for category in categories],
             x=[of_category.get(category) for category in categories],
-            name=_text(name),
-            marker={
-                "color": look(index).colour,
-                "pattern": {
-                    "shape": look(index).pattern,
-                    "fillmode": "overlay",
-                    "fgcolor": "rgba(255, 255, 255, 0.6)",
-                    "solidity": 0.2,
-                    "size": 7,
-                },
-            },
+            name=escaped(name),
+            marker=patterned(index),
             hovertemplate="%{x:.0f} ms",
         )
     figure.update_layout(barmode="stack", bargap=0.35, legend={"traceorder": "normal"})
-    return _json(
+    return finished(
         figure,
         x={"title": {"text": "Mean time, ms"}, "rangemode": "tozero"},
         y={"autorange": "reversed", "automargin": True},
@@ -105,31 +113,13 @@ def components_figure(components: Sequence[ComponentTime]) -> str:
     )
 
 
-def step_throughput_figure(steps: Sequence[LoadStep]) -> str:
-    figure = Figure()
-    _add_estimates(
-        figure, _step_axis(steps), [step.group.throughput for step in steps], "throughput", look(0)
-    )
-    y = {"title": {"text": "Throughput, req/s"}, "rangemode": "tozero"}
-    return _json(figure, x={"title": {"text": "Users"}, **_step_ticks(steps)}, y=y, hovermode="x")
+def series_figure(
+    series: TimeSeries, excluded: Sequence[Excluded], pieces: Sequence[WindowPiece] = ()
+) -> str:
+    """Users, rates and response times over the run, one above the other on one time axis.
 
-
-def step_latency_figure(steps: Sequence[LoadStep]) -> str:
-    """p50 and p95 of all requests against users; the categories' p95 can be switched on in the legend."""
-    figure = Figure()
-    xs = _step_axis(steps)
-    for index, name in enumerate(("p50", "p95")):
-        _add_estimates(figure, xs, [_get(step.group, name) for step in steps], f"{name} of all", look(index))
-    labels = dict.fromkeys(label for step in steps for label in step.by_category)
-    for index, label in enumerate(labels if len(labels) > 1 else ()):
-        estimates = [_get(step.by_category.get(label), "p95") for step in steps]
-        _add_estimates(figure, xs, estimates, f"p95 of {label}", look(index + 2), visible="legendonly")
-    y = {"title": {"text": "Response time, ms"}, "rangemode": "tozero"}
-    return _json(figure, x={"title": {"text": "Users"}, **_step_ticks(steps)}, y=y, hovermode="x")
-
-
-def series_figure(series: TimeSeries, excluded: Sequence[Excluded]) -> str:
-    """Users, rates and response times over the run, one above the other on one time axis."""
+    What is `excluded` from the measured window is shaded; its `pieces` are named at the bottom.
+    """
     figure = Figure(row_heights=(0.2, 0.36, 0.44), gap=0.07)
     lines = (
         (1, "users", series.users, Look(GREY, "solid", "circle", "")),
@@ -141,7 +131,7 @@ def series_figure(series: TimeSeries, excluded: Sequence[Excluded]) -> str:
     for row, name, values, style in lines:
         figure.add_scatter(
             x=list(series.at_s),
-            y=[_rounded(value) for value in values],
+            y=[rounded(value) for value in values],
             name=name,
             mode="lines",
             line={
@@ -158,21 +148,36 @@ def series_figure(series: TimeSeries, excluded: Sequence[Excluded]) -> str:
             type="rect", xref="x", yref="paper", x0=stretch.start_s, x1=stretch.end_s, y0=0, y1=1,
             fillcolor=SHADE, line={"width": 0}, layer="below",
         )  # fmt: skip
+    for piece in pieces if len(pieces) <= _MOST_NAMED_PIECES else ():
+        figure.add_annotation(
+            x=(piece.start_s + piece.end_s) / 2, xref="x", y=0, yref="paper", yanchor="bottom",
+            showarrow=False, text=escaped(piece.phase), font={"size": 10},
+        )  # fmt: skip
     for row, title in enumerate(("Users", "Per second", "Response time, ms"), start=1):
         figure.update_yaxis(row, title={"text": title}, rangemode="tozero", nticks=5)
     figure.update_xaxis(3, title={"text": "Seconds since the start"})
-    return _json(figure, hovermode="x unified")
+    return finished(figure, hovermode="x unified")
 
 
-def trend_figure(points: Sequence[TrendPoint]) -> str:
-    """p95 response time per category over the runs, oldest first."""
+def trend_figure(points: Sequence[TrendPoint], changes: Sequence[TrendChange] = ()) -> str:
+    """p95 response time per category over the runs, oldest first; a line where a level began."""
     figure = Figure()
     runs = list(dict.fromkeys((point.run_id, point.started_at) for point in points))
     for index, category in enumerate(dict.fromkeys(point.category for point in points)):
         of_category = [point for point in points if point.category == category]
-        xs = [_text(point.run_id) for point in of_category]
-        _add_estimates(figure, xs, [point.p95 for point in of_category], category, look(index))
-    ticks = [(_text(run_id), started_at[:16].replace("T", " ")) for run_id, started_at in runs]
+        xs = [escaped(point.run_id) for point in of_category]
+        add_estimates(figure, xs, [point.p95 for point in of_category], category, look(index))
+    for change in changes:
+        at = [run_id for run_id, _ in runs].index(change.run_id) - 0.5
+        figure.add_shape(
+            type="line", xref="x", yref="paper", x0=at, x1=at, y0=0, y1=1,
+            line={"color": GREY, "width": 1.4, "dash": "dash"},
+        )  # fmt: skip
+        figure.add_annotation(
+            x=at, xref="x", y=1, yref="paper", yanchor="top", xanchor="right", textangle=-90,
+            showarrow=False, text=escaped(change.short), font={"size": 10},
+        )  # fmt: skip
+    ticks = [(escaped(run_id), started_at[:16].replace("T", " ")) for run_id, started_at in runs]
     every = -(-len(ticks) // 8)
     axis = {
         "type": "category",
@@ -182,48 +187,8 @@ def trend_figure(points: Sequence[TrendPoint]) -> str:
         "ticktext": [text for _, text in ticks[::-1][::every]],
         "automargin": True,
     }
-    return _json(
+    return finished(
         figure, x=axis, y={"title": {"text": "p95 response time, ms"}, "rangemode": "tozero"}, hovermode="x"
-    )
-
-
-def _add_estimates(
-    figure: Figure,
-    xs: Sequence[Any],
-    estimates: Sequence[Estimate | None],
-    name: str,
-    style: Look,
-    *,
-    visible: bool | str = True,
-) -> None:
-    """A line with interval bars; a marker is hollow where the sample is too small for an interval."""
-    known = [
-        (x, e, e.value) for x, e in zip(xs, estimates, strict=True) if e is not None and e.value is not None
-    ]
-    bounds = [
-        (e.low if e.low is not None else v, v, e.high if e.high is not None else v) for _, e, v in known
-    ]
-    figure.add_scatter(
-        x=[x for x, _, _ in known],
-        y=[_rounded(value) for _, _, value in known],
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [_rounded(high - value) for _, value, high in bounds],
-            "arrayminus": [_rounded(value - low) for low, value, _ in bounds],
-            "thickness": 1.4,
-            "width": 4,
-        },
-        name=_text(name),
-        mode="lines+markers",
-        line={"color": style.colour, "dash": style.dash, "width": 2},
-        marker={
-            "size": 9,
-            "symbol": [style.symbol if e.is_bounded else f"{style.symbol}-open" for _, e, _ in known],
-        },
-        text=["" if e.is_bounded else " (n too small)" for _, e, _ in known],
-        hovertemplate="%{y:.4~g}%{text}",
-        visible=visible,
     )
 
 
@@ -241,7 +206,7 @@ def _add_limits(figure: Figure, limits: Sequence[Limit], edges_ms: Sequence[floa
         )  # fmt: skip
         figure.add_annotation(
             x=place(limit.at_ms), xref="x", y=1, yref="paper", yanchor="top", xanchor="right", textangle=-90,
-            showarrow=False, text=_text(limit.label), font={"size": 10},
+            showarrow=False, text=escaped(limit.label), font={"size": 10},
         )  # fmt: skip
 
 
@@ -262,47 +227,6 @@ def _ms_axis(histogram: Histogram) -> dict[str, Any]:
     return {**axis, "type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
-def _step_axis(steps: Sequence[LoadStep]) -> list[Any]:
-    """Users where each load level occurs once, else the names of the steps."""
-    users = [step.users for step in steps]
-    return users if len(set(users)) == len(users) else [_text(step.phase) for step in steps]
-
-
-def _step_ticks(steps: Sequence[LoadStep]) -> dict[str, Any]:
-    values = _step_axis(steps)
-    if values and isinstance(values[0], str):
-        return {"type": "category", "title": {"text": "Load step"}}
-    return {"tickvals": values, "rangemode": "tozero"} if len(values) <= 10 else {"rangemode": "tozero"}
-
-
-def _get(group: Group | None, name: str) -> Estimate | None:
-    return group.response_time.get(name) if group else None
-
-
 def _mean(item: ComponentTime) -> float | None:
     mean = item.duration.get("mean")
-    return _rounded(mean.value) if mean else None
-
-
-def _rounded(value: float | None) -> float | None:
-    """Five significant digits: no eye sees more, and the page stays small."""
-    return None if value is None else float(f"{value:.5g}")
-
-
-def _text(label: str) -> str:
-    return html.escape(label, quote=False)
-
-
-def _json(
-    figure: Figure,
-    *,
-    x: Mapping[str, Any] | None = None,
-    y: Mapping[str, Any] | None = None,
-    hovermode: str = "x unified",
-) -> str:
-    figure.update_layout(margin=_MARGIN, legend=_LEGEND, hovermode=hovermode, uirevision="keep")
-    if x:
-        figure.update_xaxis(**x)
-    if y:
-        figure.update_yaxis(**y)
-    return figure.to_json()
+    return rounded(mean.value) if mean else None

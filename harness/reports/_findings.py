@@ -13,6 +13,7 @@ from harness.analysis import (
     TimeSeries,
     TrendPoint,
 )
+from harness.reports._component_steps import ComponentStep
 from harness.reports._format import count, number, quantity, sentence_case
 
 TOTAL = "total"
@@ -67,6 +68,30 @@ def component_finding(components: Sequence[ComponentTime]) -> str:
     return f"{number(round(share))} % of the time of a {kind}case goes into {top.component}"
 
 
+def shift_finding(steps: Sequence[ComponentStep]) -> str:
+    """What of a case grows most with load: of the category that grows most, the component that does."""
+    least, most = (choose(steps, key=lambda step: step.users).users for choose in (min, max))
+    if least == most:
+        return "The load was the same in every step"
+    by_step = {(step.category, step.component, step.users): step.mean.value or 0.0 for step in steps}
+    grown = Counter[str]()
+    parts: dict[tuple[str, str], float] = {}
+    for category, component in dict.fromkeys((step.category, step.component) for step in steps):
+        ends = [by_step.get((category, component, users), 0.0) for users in (least, most)]
+        parts[category, component] = ends[1] - ends[0]
+        grown[category] += round(1000 * (ends[1] - ends[0]))
+    category = max(grown, key=lambda name: grown[name])
+    total = grown[category] / 1000
+    kind = "" if category == "all" else f"{category} "
+    if total < 1:
+        return f"No case takes longer with {most} users than with {least}"
+    (_, component), more = max((p for p in parts.items() if p[0][0] == category), key=lambda pair: pair[1])
+    return (
+        f"From {least} to {most} users a {kind}case takes {quantity(total, 'ms')} longer in the service, "
+        f"{quantity(more, 'ms')} of it in {component}"
+    )
+
+
 def throughput_finding(steps: Sequence[LoadStep]) -> str:
     """Whether throughput still grew at the last step, from the first step and the best one."""
     known = [(step.users, step.group.throughput.value) for step in steps]
@@ -91,10 +116,14 @@ def scaling_finding(steps: Sequence[LoadStep]) -> str:
     if len(points) < 2:
         return "One load step, so no latency growth can be seen"
     (first_users, first), (last_users, last) = points[0], points[-1]
-    change = "rises" if last > 1.05 * first else "falls" if last < 0.95 * first else "stays"
+    if 0.95 * first <= last <= 1.05 * first:
+        return (
+            f"p95 response time stays about the same: {quantity(first, 'ms')} at {first_users} users, "
+            f"{quantity(last, 'ms')} at {last_users}"
+        )
     return (
-        f"p95 response time {change} from {quantity(first, 'ms')} at {first_users} users "
-        f"to {quantity(last, 'ms')} at {last_users}"
+        f"p95 response time {'rises' if last > first else 'falls'} from {quantity(first, 'ms')} "
+        f"at {first_users} users to {quantity(last, 'ms')} at {last_users}"
     )
 
 

@@ -14,6 +14,8 @@ from plotly.offline import get_plotlyjs
 
 from harness.analysis import Summary, TrendPoint
 from harness.reports._charts import report_charts
+from harness.reports._compared import compared
+from harness.reports._component_steps import ComponentStep
 from harness.reports._findings import slowest_finding
 from harness.reports._format import (
     count,
@@ -31,6 +33,7 @@ from harness.reports._limits import levels
 from harness.reports._order import additive_order, fastest_first
 from harness.reports._page import (
     bar_parts,
+    cause_parts,
     environment_facts,
     header_facts,
     method_notes,
@@ -40,18 +43,26 @@ from harness.reports._resources import resources_finding, resources_table
 from harness.reports._tables import groups_table
 from harness.reports._words import given, headline, icon, overall, provider, tone
 from harness.runs import Manifest
-from harness.verdicts import Judgement
+from harness.verdicts import Judgement, Regression
 
 #: Names of the files in templates/ that are inlined as they are.
 _ASSETS = ("report.css", "theme.js", "report.js")
 
 
 def html_report(
-    summary: Summary, judgement: Judgement, manifest: Manifest, trend: Sequence[TrendPoint]
+    summary: Summary,
+    judgement: Judgement,
+    manifest: Manifest,
+    trend: Sequence[TrendPoint],
+    regression: Regression | None = None,
+    shifts: Sequence[ComponentStep] = (),
 ) -> str:
-    """The report as one HTML document; text from outside is escaped, nothing is fetched."""
+    """The report as one HTML document; text from outside is escaped, nothing is fetched.
+
+    `regression` and `shifts` (the components in each load step) add their sections where given.
+    """
     summary = fastest_first(summary)
-    charts = report_charts(summary, judgement, manifest, trend)
+    charts = report_charts(summary, judgement, manifest, trend, regression, shifts)
     additive = additive_order(summary.components)
     figures = {chart.id: json.loads(chart.figure) for chart in charts.values() if chart.figure}
     return (
@@ -64,6 +75,8 @@ def html_report(
             overall=overall(judgement),
             provider=provider(summary),
             given=given(summary),
+            compared=None if regression is None else compared(regression),
+            causes=cause_parts(summary.errors),
             facts=header_facts(summary, manifest),
             tiles=tiles(summary),
             categories=groups_table("Category", summary.by_category),

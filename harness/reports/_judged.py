@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from harness.analysis import Dataset, Summary, Trend, summarise, trend
+from harness.reports._component_steps import component_steps
 from harness.reports._terminal import terminal_report, wants_colour
 from harness.reports._words import overall
 from harness.reports._write import write_reports
@@ -63,7 +64,10 @@ def judge_and_report(
     summary = summarise(run, dataset)
     earlier = _earlier_runs(run) if is_folder else Trend()
     noted = replace(summary, notes=(*summary.notes, earlier.note)) if earlier.note else summary
-    written = write_reports(out_dir, noted, judgement, manifest, earlier.points, regression, strict=strict)
+    shifts = component_steps(dataset, summary.components)
+    written = write_reports(
+        out_dir, noted, judgement, manifest, earlier.points, regression, shifts=shifts, strict=strict
+    )
     return Judged(summary, judgement, manifest, written["report.html"])
 
 

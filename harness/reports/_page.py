@@ -1,10 +1,11 @@
 """The parts of report.html that are neither tables nor charts: facts, tiles, notes, inline bars."""
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis import Group, SlowRequest, Summary
+from harness.analysis import ErrorGroup, Group, SlowRequest, Summary
 from harness.reports._format import count, duration, interval, is_hollow, moment, number, quantity, unit_word
 from harness.reports._style import GREY, look
 from harness.runs import Manifest
@@ -156,6 +157,23 @@ def bar_parts(slow: SlowRequest, additive: Sequence[str], longest_ms: float) -> 
         word = "not broken down" if not known else "outside the service" if whole else "the rest"
         parts.append(BarPart(word, quantity(rest, "ms"), round(rest * scale, 2), GREY))
     return parts
+
+
+def cause_parts(errors: Sequence[ErrorGroup]) -> list[BarPart]:
+    """Failed requests by cause, the most frequent first."""
+    counts = Counter[str]()
+    for error in errors:
+        counts[error.cause or "unknown"] += error.count
+    total = counts.total()
+    return [
+        BarPart(
+            cause,
+            f"{n:,} ({quantity(100 * n / total, '%')})",
+            round(100 * n / total, 2),
+            look(index).colour,
+        )
+        for index, (cause, n) in enumerate(counts.most_common())
+    ]
 
 
 def _quantile_tile(label: str, group: Group, name: str) -> Tile:

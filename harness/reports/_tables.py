@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.analysis import ComponentTime, ErrorGroup, Group, LoadStep, TimeSeries, TrendPoint
+from harness.reports._component_steps import ComponentStep
 from harness.reports._format import NO_VALUE, figure, number, quantity
 from harness.stats import Estimate
 
@@ -75,6 +76,20 @@ def components_table(components: Sequence[ComponentTime]) -> Table:
             ]
             for item in components
         ),
+    )
+
+
+def component_steps_table(steps: Sequence[ComponentStep]) -> Table:
+    """One row per category and component, one column of means per load step."""
+    columns = list(dict.fromkeys((step.phase, step.users) for step in steps))
+    rows: dict[tuple[str, str], dict[tuple[str, int], str]] = {}
+    for step in steps:
+        cells = rows.setdefault((step.category, step.component), {})
+        cells[step.phase, step.users] = figure(step.mean)
+    return table(
+        ["Category", "Component"],
+        [f"{phase}, {users} users" for phase, users in columns],
+        ([*key, *(cells.get(column, NO_VALUE) for column in columns)] for key, cells in rows.items()),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.analysis import Summary, TrendPoint
+from harness.reports._component_steps import ComponentStep
 from harness.reports._document import summary_document
 from harness.reports._html import html_report
 from harness.reports._junit import junit_report
@@ -22,6 +23,7 @@ def write_reports(
     trend: Sequence[TrendPoint] = (),
     regression: Regression | None = None,
     *,
+    shifts: Sequence[ComponentStep] = (),
     strict: bool = False,
 ) -> dict[str, Path]:
     """Write summary.json, report.html, report.md and junit.xml into `out_dir`; their paths by file name.
@@ -36,7 +38,9 @@ def write_reports(
     as_json = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     return {
         "summary.json": _write(out_dir / "summary.json", as_json),
-        "report.html": _write(out_dir / "report.html", html_report(summary, judgement, manifest, trend)),
+        "report.html": _write(
+            out_dir / "report.html", html_report(summary, judgement, manifest, trend, regression, shifts)
+        ),
         "report.md": _write(
             out_dir / "report.md", markdown_report(summary, judgement, manifest, trend, regression)
         ),

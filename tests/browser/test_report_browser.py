@@ -23,7 +23,7 @@ ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-CHARTS = 7
+CHARTS = 6
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 #: Contrast of every visible text with what lies behind it, after WCAG 2; the worst, and where it is.
 WORST_CONTRAST = """() => {
@@ -64,10 +64,17 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The reports of every sample."""
-    samples = runpy.run_path(str(Path(__file__).parents[1] / "reports" / "samples.py"))["all_samples"]()
+    """The reports of every sample, and `compared`: the full one with a regression."""
+    here = Path(__file__).parents[1] / "reports"
+    samples = runpy.run_path(str(here / "samples.py"))["all_samples"]()
+    regression = runpy.run_path(str(here / "compared_sample.py"))["compared"]()
     root = tmp_path_factory.mktemp("reports")
-    return {name: write_reports(root / name, *sample)["report.html"] for name, sample in samples.items()}
+    written = {name: write_reports(root / name, *sample) for name, sample in samples.items()}
+    full = samples["full"]
+    written["compared"] = write_reports(
+        root / "compared", full.summary, full.judgement, full.manifest, full.trend, regression
+    )
+    return {name: files["report.html"] for name, files in written.items()}
 
 
 @pytest.fixture
@@ -102,7 +109,10 @@ def test_draws_every_chart_and_asks_for_nothing(opened: Open) -> None:
         assert page.locator("details.data[open]").count() == 0
 
 
-@pytest.mark.parametrize(("name", "width"), [("full", 360), ("full", 1280), ("stock_csv", 360)])
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [("full", 360), ("full", 1280), ("stock_csv", 360), ("compared", 360), ("compared", 1280)],
+)
 def test_the_page_itself_never_scrolls_sideways(opened: Open, name: str, width: int) -> None:
     with opened(name, width) as page:
         page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
@@ -135,7 +145,7 @@ def test_theme_follows_the_system_and_the_button_with_the_charts(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contrast_of_all_text_is_at_least_that_of_wcag_aa(opened: Open, scheme: str) -> None:
-    with opened(color_scheme=scheme) as page:
+    with opened("compared", color_scheme=scheme) as page:
         page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
         contrast, where = page.evaluate(WORST_CONTRAST)
         assert contrast >= 4.5, where
@@ -148,6 +158,21 @@ def test_reads_without_javascript(opened: Open) -> None:
         assert page.locator("details.data table").first.is_visible()
         assert page.locator(".chart").first.is_hidden()
         assert page.locator("button.theme").is_hidden()
+
+
+def test_a_regression_reads_without_javascript_and_its_word_is_on_the_first_screen(opened: Open) -> None:
+    with opened("compared", width=360, java_script_enabled=False) as page:
+        box = page.locator(".chips .verdict", has_text="BLOCK").bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 800
+        row = page.locator("#regression ~ .compared tbody tr").first
+        assert "is synthesis time" in row.inner_text()
+        assert row.locator(".track .dot").is_visible()
+        folded = page.locator("#regression ~ details")
+        assert folded.locator("table").is_hidden()
+        folded.locator("summary").focus()
+        page.keyboard.press("Enter")
+        assert folded.locator("table").is_visible()
 
 
 def test_the_data_tables_open_from_the_keyboard(opened: Open) -> None:

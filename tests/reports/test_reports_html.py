@@ -20,10 +20,10 @@ SECTIONS = [
     "Component Breakdown",
     "Load Test Results",
     "Over Time",
-    "Resources of the Service",
-    "Errors",
+    "Errors by Cause",
     "Regression Trend",
     "Slowest Requests",
+    "Resources of the Service",
     "Method and Environment",
 ]
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -132,8 +132,7 @@ def test_every_chart_has_a_finding_a_label_and_a_table(samples: dict[str, Any]) 
         "histogram",
         "cumulative",
         "components",
-        "step-throughput",
-        "step-latency",
+        "load",
         "series",
         "trend",
     ]

@@ -102,7 +102,12 @@ def test_write_reports_writes_its_files_whole(samples: dict[str, Any], tmp_path:
     out = tmp_path / "new" / "folder"
     written = write_reports(out, *samples["full"])
     assert list(written) == ["summary.json", "report.html", "report.md", "junit.xml"]
-    assert sorted(path.name for path in out.iterdir()) == ["junit.xml", "report.html", "report.md", "summary.json"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "junit.xml",
+        "report.html",
+        "report.md",
+        "summary.json",
+    ]
     assert json.loads(written["summary.json"].read_text(encoding="utf-8")) == document(samples["full"])
 
 
