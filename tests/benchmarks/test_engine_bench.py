@@ -32,6 +32,7 @@ def _bench(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_rows_without_a_server_have_figures() -> None:
     done = _bench("--quick", "--json", "--only", "recording", "--only", "intake")
 

@@ -112,6 +112,7 @@ def latest(folder: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_from_no_baseline_to_a_planted_delay(folder: Path) -> None:
     code, out, err = regression(folder, "--no-save")
     assert (code, (folder / "baseline.json").exists()) == (0, False), err

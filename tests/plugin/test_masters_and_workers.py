@@ -274,6 +274,7 @@ def test_a_worker_that_joins_takes_its_share(
     assert requests["request_id"].is_unique
 
 
+@pytest.mark.slow
 def test_a_worker_from_elsewhere_leaves_a_master_that_was_killed(
     run_locust: LocustRunner, service: Service, start: Starter
 ) -> None:

@@ -45,6 +45,7 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
         yield Workers(tmp_path, stack)
 
 
+@pytest.mark.slow
 def test_a_worker_that_joins_shares_the_rate(
     run_locust: LocustRunner, service: Service, workers: Workers
 ) -> None:

@@ -7,6 +7,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.plugin.conftest import SUPPORT, LocustRunner, Service
 from tests.support.processes import ROOT, free_port
 
@@ -25,6 +27,7 @@ def _worker(folder: Path, port: int, ahead_s: int) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.mark.slow
 def test_a_clock_wrong_by_an_hour_comes_out_right(
     run_locust: LocustRunner, service: Service, tmp_path: Path
 ) -> None:

@@ -2,12 +2,12 @@
 
     python tests/support/stamping_service.py --port 8123 --delay-ms 5 --stall-s 1 --every-s 10
 
-It answers every GET and POST after the same delay, with 200 and {"ok": true}; `?delay_ms=500` asks for another
-delay. A request that arrives within the first `stall-s` of every `every-s` seconds waits for
-the end of that stall first. GET /stamps tells, per path, when each answer was given (seconds as of
-`time.time()`); a test that asks for `/work/NAME` learns what NAME was served. GET /tokens is a stream of 20
-server-sent events, one every 50 ms; GET /broken answers 500 with a body that is no UTF-8; GET /drip
-takes 2 s over its body, a byte every 0.1 s.
+It answers every GET and POST after the same delay, with 200 and {"ok": true}; `?delay_ms=500` asks
+for another delay. A request that arrives within the first `stall-s` of every `every-s` seconds waits
+for the end of that stall first. GET /stamps tells, per path, when each answer was given (seconds as
+of `time.time()`); a test that asks for `/work/NAME` learns what NAME was served. GET /tokens is a
+stream of 20 server-sent events, one every 50 ms; GET /broken answers 500 with a body that is no UTF-8;
+GET /drip takes 2 s over its body, a byte every 0.1 s.
 """
 
 import argparse
@@ -98,7 +98,8 @@ class Connection(asyncio.Protocol):
             self._send(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
 
     def _send(self, data: bytes) -> None:
-        self._transport.write(data)
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
 
 def _answer(document: Any) -> bytes:
