@@ -90,7 +90,10 @@ def component_times(dataset: RequestDataset) -> list[ComponentTime]:
             samples = by_category.of((index,))
             if samples.size:
                 durations[index, name] = figures(samples, REPORTED, "ms")
-    whole = parts[TOTAL] if services is None else np.bincount(owner[services.rows], services.ms, len(labels))
+    if services is None:
+        whole = parts[TOTAL]
+    else:
+        whole = np.asarray(np.bincount(owner[services.rows], services.ms, len(labels)), dtype=np.float64)
     additive = _additive(parts, whole)
     present = {index for index, _ in durations}
     found = []

@@ -114,6 +114,14 @@ class Samples:
         kept = np.flatnonzero(mask)
         return Samples(self.placed, kept if self.rows is None else self.rows[kept])
 
+    def count_of(self, **words: str) -> int:
+        """How many rows have all these words, such as `outcome="timeout", cause="service"`."""
+        kept = np.ones(len(self), dtype=np.bool_)
+        for name, word in words.items():
+            column = self.placed.columns.words[name]
+            kept &= self._chosen(column.codes) == column.code(word)
+        return int(kept.sum())
+
     def numbered(self) -> NDArray[np.intp]:
         """The rows' numbers in the table."""
         return np.arange(len(self)) if self.rows is None else self.rows

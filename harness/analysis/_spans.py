@@ -90,7 +90,7 @@ class ComponentTimes:
             return columns[0].cut(owner, told, n)
         times = self.of(component, owner >= 0)
         groups = owner[times.rows]
-        sums = np.bincount(groups, times.ms * told[times.rows], n)
+        sums = np.asarray(np.bincount(groups, times.ms * told[times.rows], n), dtype=np.float64)
         return Sorted([np.sort(times.ms[groups == index]) for index in range(n)]), sums
 
     def _matching(self, component: str | None, model: str | None) -> Iterator["_Column"]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.analysis import Dataset, RequestDataset
-from harness.runs import Manifest, Run, RunSource, RunState, process_is_alive
+from harness.runs import Cause, Manifest, Outcome, Run, RunSource, RunState, process_is_alive
 from harness.verdicts._checks import valid as _valid
 from harness.verdicts._generator import check_cpu, check_littles_law, check_loop_lag, check_schedule_delay
 from harness.verdicts._limits import REPORT_S
@@ -128,11 +128,28 @@ def _requests(manifest: Manifest, data: RequestDataset) -> ValidityCheck:
     return ValidityCheck("requests", Validity.INVALID, "0", limit, reason, remedy)
 
 
+def _connections(manifest: Manifest, data: RequestDataset) -> ValidityCheck:  # noqa: ARG001 - one signature
+    """A machine that has no descriptor, port or memory left for a connection measures itself."""
+    failed = data.samples.count_of(outcome=Outcome.CONNECTION_ERROR, cause=Cause.GENERATOR)
+    measured, limit = f"{failed} not made", "0 not made"
+    if not failed:
+        return _valid("connections", measured, limit, "the generator could make every connection it needed")
+    return ValidityCheck(
+        "connections",
+        Validity.INVALID,
+        measured,
+        limit,
+        f"{failed} requests were not sent: the load generator had no file descriptor, port or memory left",
+        "raise the limit of open files (ulimit -n) on the workers, or add a worker",
+    )
+
+
 _CHECKS = (
     _Named(True, _sealed),
     _Named(True, _samples_complete),
     _Named(True, _workers),
     _Named(True, _requests),
+    _Named(False, _connections),
     _Named(True, check_cpu),
     _Named(True, check_loop_lag),
     _Named(False, check_schedule_delay),

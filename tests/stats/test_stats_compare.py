@@ -277,7 +277,7 @@ def test_proportions_by_fishers_exact_test() -> None:
     assert found.difference.value == pytest.approx(4)
     assert found.difference.unit == "%"
     # Twice the smaller tail; with equal n both tails are alike and scipy's two-sided is the same.
-    assert found.p_value == pytest.approx(fisher_exact([[3, 297], [15, 285]]).pvalue, rel=1e-6)
+    assert found.p_value == pytest.approx(fisher_exact(np.array([[3, 297], [15, 285]])).pvalue, rel=1e-6)
 
 
 def test_proportions_of_a_base_without_errors() -> None:

@@ -40,6 +40,7 @@ def test_a_healthy_run(tmp_path: Path) -> None:
             "samples",
             "workers",
             "requests",
+            "connections",
             "generator CPU",
             "event loop lag",
             "schedule delay",
@@ -62,6 +63,19 @@ LATE = [request(second + 0.1, 800, delay_ms=60) for second in range(50)]
         pytest.param({"sealed": False}, "run sealed", "running", id="crashed"),
         pytest.param({"samples_missing": 3}, "samples", "3 missing of 53", id="samples missing"),
         pytest.param({"workers": LOST}, "workers", "1 lost of 2", id="a worker lost"),
+        pytest.param(
+            {
+                "requests": [
+                    *REQUESTS,
+                    request(20, 1, outcome="connection_error", cause="generator"),
+                    request(20, 1, outcome="connection_error", cause="service"),
+                    request(20, 1, outcome="client_error", cause="generator"),
+                ]
+            },
+            "connections",
+            "1 not made",
+            id="no file descriptor left",
+        ),
         pytest.param({"requests": []}, "requests", "0", id="no requests"),
         pytest.param({"requests": [request(25, 1)]}, "requests", "0", id="requests in the ramp only"),
         pytest.param(
