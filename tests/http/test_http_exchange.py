@@ -199,10 +199,16 @@ def test_the_same_in_a_monkey_patched_process() -> None:
     assert (ended.returncode, ended.stdout) == (0, "10 connections\n"), ended.stderr
 
 
-def test_the_process_may_end_while_connections_are_idle(make_client: MakeClient) -> None:
+def test_the_process_may_end_while_connections_are_idle() -> None:
     """gevent.wait() waits for all that may still happen; nothing will, on an idle connection."""
-    with serving(answering(OK)) as server:
-        client: HttpClient = make_client(server.url)
+
+    def in_a_loop_of_its_own(url: str) -> tuple[bool, bool]:
+        client = HttpClient(url)
         client.exchange(get(client), timeout_s=60)
-        assert gevent.wait(timeout=10) is True
-        assert client.exchange(get(client), timeout_s=60).connection_reused
+        idle = gevent.wait(timeout=10)
+        reused = client.exchange(get(client), timeout_s=60).connection_reused
+        client.close()
+        return idle, reused
+
+    with serving(answering(OK)) as server:
+        assert gevent.get_hub().threadpool.apply(in_a_loop_of_its_own, (server.url,)) == (True, True)

@@ -1,6 +1,7 @@
 """A comparison in every presentation: the same verdicts, in 80 columns, in a few lines, escaped."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -34,17 +35,22 @@ def blocked() -> Regression:
     return compared({"triage": 1.6, "decode": 1.22, "specialist": 1.3})
 
 
+def without_intervals(text: str) -> str:
+    """Bootstrapped ends follow NumPy's generators, which differ in the last digit between versions."""
+    return re.sub(r"\[[+\-\u2212][^\]]*\]", "[...]", text)
+
+
 def test_terminal(blocked: Regression, golden: Callable[[str, str], None]) -> None:
     text = regression_terminal(blocked, width=80)
     assert max(map(len, text.splitlines())) <= 80
     assert "\x1b" not in text
-    golden("regression.txt", text + "\n")
+    golden("regression.txt", without_intervals(text) + "\n")
 
 
 def test_markdown(blocked: Regression, golden: Callable[[str, str], None]) -> None:
     lines = regression_markdown(blocked)
     assert len(lines) <= 22
-    golden("regression.md", "\n".join(lines) + "\n")
+    golden("regression.md", without_intervals("\n".join(lines)) + "\n")
 
 
 def test_terminal_shows_every_metric_when_asked(blocked: Regression) -> None:
