@@ -21,7 +21,6 @@ from harness.engine._http._failure import (
     Failure,
     failure_of_os_error,
 )
-from harness.engine._http._outbox import outbox_of
 from harness.engine._http._response import OnBody, Response
 from harness.engine._http._sweeper import NEVER_US
 
@@ -38,7 +37,6 @@ class Connection(Response):
         "_hub",
         "_idle_timeout_us",
         "_on_close",
-        "_outbox",
         "_receive",
         "_request",
         "_send",
@@ -66,7 +64,6 @@ class Connection(Response):
         self._unsent: memoryview | None = None
         self._write_failed = False
         self._write_watcher: Any = None
-        self._outbox = outbox_of(hub)
         self._request = b""
         self.sent_us = 0
         # It must not keep a process alive by itself; the sweeper's timer does while somebody waits.
@@ -88,7 +85,7 @@ class Connection(Response):
         try:
             self._request = request
             self.sent_us = 0
-            self._outbox.add(self)
+            self.send_now()
             while self._waiter is not None:
                 self._hub.switch()
         except BaseException:
@@ -184,10 +181,9 @@ class Connection(Response):
     # Writing.
 
     def send_now(self) -> None:
-        """Begin to write the request; unless the connection was closed while it waited for that."""
-        if self.open:
-            self.sent_us = now_us()
-            self._write(self._request)
+        """Begin to write the request."""
+        self.sent_us = now_us()
+        self._write(self._request)
 
     def _write(self, data: bytes) -> None:
         try:
