@@ -1,13 +1,12 @@
 """Runs in a table: terminal and tab-separated."""
 
-import io
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.analysis import HistoryChange, HistoryRow
+from harness.reports._console import text_console
 from harness.reports._format import NO_VALUE, number, quantity
 from harness.reports._terminal import COLOURS, clean
 from harness.reports._words import icon, tone
@@ -43,18 +42,7 @@ def history_table(
     rows: Sequence[HistoryRow], changes: Sequence[HistoryChange], *, width: int = 80, colour: bool = False
 ) -> str:
     """Runs, oldest first, and below them where the level of p95 changed."""
-    buffer = io.StringIO()
-    console = Console(
-        file=buffer,
-        width=max(width, 40),
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        no_color=not colour,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
+    console, buffer = text_console(width, colour=colour)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("Run", overflow="fold", ratio=1)
     table.add_column("Verdict", overflow="fold")

@@ -1,12 +1,10 @@
 """A comparison in a terminal, in 80 columns."""
 
-import io
-
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness.reports._console import text_console
 from harness.reports._regression_words import (
     explanations,
     level_words,
@@ -26,18 +24,7 @@ def regression_terminal(
     regression: Regression, *, width: int = 80, colour: bool = False, everything: bool = False
 ) -> str:
     """Headline, sides, a row per metric that matters (all with `everything`), and where it comes from."""
-    buffer = io.StringIO()
-    console = Console(
-        file=buffer,
-        width=max(width, 40),
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        no_color=not colour,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
+    console, buffer = text_console(width, colour=colour)
     console.print(_headline(regression))
     facts = [regression.provider, regression.scenario, sides_words(regression)]
     console.print(Text(clean(" · ".join(fact for fact in facts if fact and fact != "unknown")), "dim"))

@@ -1,16 +1,16 @@
 """The verdict in a terminal: the first screen after a run, in 80 columns."""
 
-import io
 import os
 from collections.abc import Sequence
 from typing import TextIO
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from harness.analysis import ComponentTime, Group, Summary
+from harness.reports._console import text_console
 from harness.reports._findings import component_finding
 from harness.reports._format import (
     NO_VALUE,
@@ -37,18 +37,7 @@ def terminal_report(
     summary: Summary, judgement: Judgement, manifest: Manifest, *, width: int = 80, colour: bool = False
 ) -> str:
     """Headline, provider, criteria, categories, slow component and notes; plain text unless `colour`."""
-    buffer = io.StringIO()
-    console = Console(
-        file=buffer,
-        width=max(width, 40),
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        no_color=not colour,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
+    console, buffer = text_console(width, colour=colour)
     console.print(_headline(summary, judgement))
     console.print(_run_line(summary, manifest))
     for part in _validity(judgement):

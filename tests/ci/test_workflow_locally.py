@@ -38,7 +38,7 @@ def clone(tmp_path: Path) -> Path:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
-                pytest.skip(f"port {port} is taken")
+                pytest.fail(f"port {port} is taken, and the workflow's steps name it: end what uses it")
     folder = tmp_path / "clone"
     for name in git(ROOT, "ls-files", "-co", "--exclude-standard", "-z").split("\0"):
         if name and (ROOT / name).is_file():

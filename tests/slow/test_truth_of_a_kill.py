@@ -43,7 +43,7 @@ class Witness:
 
     def stamps(self) -> dict[int, list[float]]:
         told: dict[str, list[float]] = json.loads(get(f"{self.url}/stamps"))
-        return {int(path.rsplit("/", 1)[1]): stamps for path, stamps in told.items() if "/work/" in path}
+        return {int(path.rsplit("/", 1)[1]): stamps for path, stamps in told.items() if "/job/" in path}
 
     def kill(self, pid: int) -> None:
         os.kill(pid, signal.SIGKILL)

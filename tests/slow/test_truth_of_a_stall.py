@@ -87,7 +87,7 @@ def in_window(ended: Ended, url: str) -> pd.DataFrame:
 
     The service answers in the order in which it is read, so that its stamps and the rows pair by rank.
     """
-    *_, answered_s = [stamps for path, stamps in json.loads(get(f"{url}/stamps")).items() if "/work/" in path]
+    *_, answered_s = [stamps for path, stamps in json.loads(get(f"{url}/stamps")).items() if "/job/" in path]
     rows = ended.requests.sort_values("done_at")
     assert set(rows["outcome"]) == {"ok"}
     due_s = (rows["intended_at"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds()

@@ -17,7 +17,7 @@ class PoissonArrivals(ArrivalUser):
 
     @task
     def work(self) -> None:
-        self.client.get(f"/work/{os.getpid()}", name="/work")
+        self.client.get(f"/job/{os.getpid()}", name="/job")
 
 
 class ConstantArrivals(PoissonArrivals):
@@ -29,4 +29,4 @@ class ClosedLoop(ServiceUser):
 
     @task
     def work(self) -> None:
-        self.client.get(f"/work/{os.getpid()}", name="/work")
+        self.client.get(f"/job/{os.getpid()}", name="/job")

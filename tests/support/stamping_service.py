@@ -5,7 +5,7 @@
 It answers every GET and POST after the same delay, with 200 and {"ok": true}; `?delay_ms=500` asks
 for another delay. A request that arrives within the first `stall-s` of every `every-s` seconds waits
 for the end of that stall first. GET /stamps tells, per path, when each answer was given (seconds as
-of `time.time()`); a test that asks for `/work/NAME` learns what NAME was served. GET /tokens is a
+of `time.time()`); a test that asks for `/job/NAME` learns what NAME was served. GET /tokens is a
 stream of 20 server-sent events, one every 50 ms; GET /broken answers 500 with a body that is no UTF-8;
 GET /drip takes 2 s over its body, a byte every 0.1 s.
 """

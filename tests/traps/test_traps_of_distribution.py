@@ -28,7 +28,7 @@ class WorkUser(FastHttpUser):
 
     @task
     def work(self):
-        self.client.get("/work/NAME?delay_ms=DELAY", name="/work")
+        self.client.get("/job/NAME?delay_ms=DELAY", name="/job")
 """
 
 SHAPE = """
@@ -71,7 +71,7 @@ def test_the_tail_is_lost_when_a_test_stops(
         )
     else:
         ended = run_stock(stock(path, 1500), *load, "-t", "4s")
-    served = witness.served(f"/work/{path}")
+    served = witness.served(f"/job/{path}")
     print(f"served {served}, counted {ended.requests}")
     assert served - ended.requests >= 5
 
@@ -226,7 +226,7 @@ class WorkUser(ServiceUser):
 
     @task
     def work(self):
-        self.client.get("/work/NAME")
+        self.client.get("/job/NAME")
 """
 
 
@@ -240,7 +240,7 @@ def test_no_stage_is_skipped_here(run_locust: LocustRunner, witness: Witness, tm
     begun = [phase["start_us"] / 1e6 for phase in ended.manifest["phases"] if phase["kind"] != "hold"]
     for until_s, ended_s in zip((0.9, 2.5, 4.5), begun[1:], strict=True):
         assert until_s <= ended_s - begun[0] < until_s + 1.6, "the shape is asked once a second"
-    assert len(ended.requests) == ended.locust_count == witness.served("/work/stages")
+    assert len(ended.requests) == ended.locust_count == witness.served("/job/stages")
 
 
 @pytest.mark.slow
@@ -253,12 +253,12 @@ def test_a_test_may_end_in_the_middle_of_a_ramp(
     only_a_ramp = SHAPE.replace("(0.9, 8, 2), (2.5, 9, 100), (4.5, 5, 100)", "(SECONDS, 30, 2)")
     seconds = "60" if ends == "interrupted" else "3.5"
     (tmp_path / "ramp.py").write_text(only_a_ramp.replace("SECONDS", seconds) + HARNESS.replace("NAME", name))
-    when = (lambda: witness.served(f"/work/{name}") > 200) if ends == "interrupted" else None
+    when = (lambda: witness.served(f"/job/{name}") > 200) if ends == "interrupted" else None
     ended = run_locust("-H", witness.url, "--processes", "2", when=when, locustfile="ramp.py")
     assert "Traceback" not in ended.err
     assert (ended.manifest["stop_reason"], ended.manifest["state"]) == (ends, "sealed")
     assert [phase["name"] for phase in ended.manifest["phases"]] == ["ramp-to-30", "drain"]
-    assert len(ended.requests) == ended.locust_count == witness.served(f"/work/{name}")
+    assert len(ended.requests) == ended.locust_count == witness.served(f"/job/{name}")
 
 
 @pytest.mark.slow
@@ -266,7 +266,7 @@ def test_a_worker_that_dies_halves_the_load_and_nobody_says_so(
     run_stock: StockRunner, witness: Witness
 ) -> None:
     def kill(pid: int) -> bool:
-        if witness.served("/work/halved") < 100:
+        if witness.served("/job/halved") < 100:
             return False
         psutil.Process(pid).children()[0].kill()
         return True
@@ -301,8 +301,8 @@ def test_a_worker_takes_any_master(run_stock: StockRunner, witness: Witness, tmp
             )
         finally:
             worker.kill()
-    assert witness.served("/work/own") == 0
-    assert witness.served("/work/foreign") > 20
+    assert witness.served("/job/own") == 0
+    assert witness.served("/job/foreign") > 20
 
 
 @pytest.mark.slow
@@ -315,7 +315,7 @@ def test_resets_and_json_take_nothing_from_the_record(
         *("-H", witness.url, "--processes", "1", "--reset-stats", "--json", "--json-file", "told"),
         locustfile="steps.py",
     )
-    served = witness.served("/work/resets")
+    served = witness.served("/job/resets")
     print(f"served {served}, in Locust's CSV {ended.locust_count}")
     assert len(ended.requests) == ended.summary["totals"]["requests"] == served
     assert ended.locust_count < served

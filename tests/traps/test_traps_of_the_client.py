@@ -128,8 +128,8 @@ print(json.dumps({
 def test_a_judgement_that_was_forgotten(both: Script) -> None:
     """`catch_response=True` without a with-block: stock Locust never hears of the request."""
     counts = both("""
-fast.client.get("/work", catch_response=True)
-ours.client.get("/work", catch_response=True)
+fast.client.get("/job", catch_response=True)
+ours.client.get("/job", catch_response=True)
 print(json.dumps([fast.counted().num_requests, ours.counted().num_requests, len(rows())]))
 """)
     assert counts == [0, 1, 1]
@@ -140,7 +140,7 @@ def test_an_exception_in_a_with_block(both: Script) -> None:
     found = both("""
 for each in (fast, ours):
     try:
-        with each.client.get("/work", catch_response=True) as response:
+        with each.client.get("/job", catch_response=True) as response:
             response.json()["no such key"]
     except KeyError:
         pass
@@ -185,14 +185,14 @@ def test_no_descriptor_is_left(both: Script) -> None:
     found = both("""
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 first = user(Ours)
-first.client.get("/work")  # what is opened at the first use of a library is open now
+first.client.get("/job")  # what is opened at the first use of a library is open now
 rows()
 held = []
 try:
     while True: held.append(os.open("/dev/null", os.O_RDONLY))
 except OSError: pass
-fast.client.get("/work")
-ours.client.get("/work")
+fast.client.get("/job")
+ours.client.get("/job")
 for fd in held: os.close(fd)
 (row,) = rows()
 (error,) = fast.environment.stats.errors.values()

@@ -184,7 +184,7 @@ class WorkUser(FastHttpUser):
 
     @task
     def work(self):
-        self.client.get("/work/final")
+        self.client.get("/job/final")
 """
 
 
@@ -195,7 +195,7 @@ def test_the_csv_lacks_the_last_requests_and_two_jsons_are_one_too_many(
     began: list[float] = []
 
     def half_way(_: int) -> bool:
-        if not began and witness.served("/work/final"):
+        if not began and witness.served("/job/final"):
             began.append(time.monotonic())
         return bool(began) and time.monotonic() - began[0] > 2.5
 
@@ -205,7 +205,7 @@ def test_the_csv_lacks_the_last_requests_and_two_jsons_are_one_too_many(
         when=half_way,
         send=signal.SIGINT,
     )
-    served = witness.served("/work/final")
+    served = witness.served("/job/final")
     print(f"served {served}, in the CSV {ended.requests}")
     assert 0 < ended.requests < served
     assert (ended.folder / "told.json").read_text() == "[]"
@@ -216,7 +216,7 @@ def test_sigterm_leaves_no_html_report(run_stock: StockRunner, witness: Witness)
     ended = run_stock(
         STOCK.replace("final", "sigterm"),
         *("-H", witness.url, "-u", "2", "-r", "2", "-t", "60s", "--html", "report.html"),
-        when=lambda _: witness.served("/work/sigterm") > 20,
+        when=lambda _: witness.served("/job/sigterm") > 20,
         send=signal.SIGTERM,
     )
     assert ended.code == 0

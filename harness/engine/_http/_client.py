@@ -66,8 +66,6 @@ class HttpClient:
         must not wait. `idle_timeout_s` bounds the gaps between bytes once a response has begun.
         `no_body` is for HEAD. What is thrown into the greenlet closes the connection and goes on.
 
-        `sent_us` is when the first byte was written, on a new connection when connecting began.
-
         A request that found an idle connection closed, before any byte of a response, is sent
         once more on a new connection; `reconnects` says so.
         """
@@ -96,7 +94,7 @@ class HttpClient:
             connection.status,
             connection.head,
             connection.body,
-            (connection.sent_us or sent_us) if reused else sent_us,
+            sent_us,
             connection.first_byte_us,
             connection.done_us,
             connection.body_bytes,

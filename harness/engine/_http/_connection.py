@@ -38,7 +38,6 @@ class Connection(Response):
         "_idle_timeout_us",
         "_on_close",
         "_receive",
-        "_request",
         "_send",
         "_socket",
         "_unsent",
@@ -49,7 +48,6 @@ class Connection(Response):
         "check_us",
         "done_us",
         "open",
-        "sent_us",
     )
 
     def __init__(self, sock: Any, hub: Any, limit_bytes: int, on_close: Callable[[Any], None]) -> None:
@@ -64,8 +62,6 @@ class Connection(Response):
         self._unsent: memoryview | None = None
         self._write_failed = False
         self._write_watcher: Any = None
-        self._request = b""
-        self.sent_us = 0
         # It must not keep a process alive by itself; the sweeper's timer does while somebody waits.
         self._watcher = hub.loop.io(sock.fileno(), _READ, ref=False)
         self._watcher.start(self._on_readable)
@@ -83,9 +79,7 @@ class Connection(Response):
         self._idle_timeout_us = idle_timeout_us
         self._waiter = getcurrent()
         try:
-            self._request = request
-            self.sent_us = 0
-            self.send_now()
+            self._write(request)
             while self._waiter is not None:
                 self._hub.switch()
         except BaseException:
@@ -179,11 +173,6 @@ class Connection(Response):
         waiter.switch()
 
     # Writing.
-
-    def send_now(self) -> None:
-        """Begin to write the request."""
-        self.sent_us = now_us()
-        self._write(self._request)
 
     def _write(self, data: bytes) -> None:
         try:
