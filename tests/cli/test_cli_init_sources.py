@@ -1,4 +1,4 @@
-"""From curl lines, HAR files and OpenAPI documents to operations and to Python: no files, no processes."""
+"""From curl lines and HAR files to operations, and from any source to Python: no files, no processes."""
 
 import ast
 import json
@@ -13,23 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cli._sources import (
-    Secret,
     SecretKeeper,
     Source,
     SourceError,
-    Text,
     read_curl,
     read_har,
-    read_openapi,
     render_config,
     render_locustfile,
 )
 from harness.cli._sources._literal import literal
 from harness.cli._sources._names import RESERVED, path_template, unique
-from harness.cli._sources._samples import Samples
 from harness.config import parse_config
 from harness.engine import ArrivalUser
 from harness.verdicts import parse_rule
+from tests.support.openapi_document import openapi
 
 HOST = "http://chat.example"
 
@@ -192,223 +189,6 @@ def test_har_tells_graphql_operations_apart() -> None:
 def test_a_har_file_that_cannot_be_read(text: str, host: str | None, says: str) -> None:
     with pytest.raises(SourceError, match=says):
         read_har(text, Path("r.har"), host)
-
-
-# --- OpenAPI ---------------------------------------------------------------------------------------
-
-DOCUMENT: dict[str, Any] = {
-    "openapi": "3.1.0",
-    "info": {"title": "Chat", "version": "1"},
-    "servers": [{"url": "https://{zone}.example/api/v2", "variables": {"zone": {"default": "eu"}}}],
-    "security": [{"bearer": []}],
-    "paths": {
-        "/chats/{chat}/turns": {
-            "parameters": [{"name": "chat", "in": "path", "required": True, "schema": {"type": "integer"}}],
-            "post": {
-                "operationId": "addTurn",
-                "summary": "Add a turn.",
-                "parameters": [
-                    {"name": "dry", "in": "query", "required": True, "schema": {"type": "boolean"}},
-                    {"name": "page", "in": "query", "schema": {"type": "integer"}},
-                    {"name": "X-Tenant", "in": "header", "required": True, "example": "t1"},
-                ],
-                "requestBody": {
-                    "required": True,
-                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Turn"}}},
-                },
-                "responses": {
-                    "201": {
-                        "content": {
-                            "application/json": {"schema": {"type": "object", "required": ["id", "text"]}}
-                        }
-                    }
-                },
-            },
-            "delete": {"responses": {"204": {"description": "gone"}}},
-        },
-        "/old": {"get": {"deprecated": True}},
-        "/upload": {
-            "post": {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": {}}}}}
-        },
-        "/login": {
-            "post": {
-                "security": [],
-                "requestBody": {
-                    "content": {
-                        "application/x-www-form-urlencoded": {
-                            "schema": {
-                                "required": ["user", "password"],
-                                "properties": {
-                                    "user": {"type": "string"},
-                                    "password": {"type": "string", "format": "password"},
-                                },
-                            }
-                        }
-                    }
-                },
-            }
-        },
-        "/search": {"get": {"security": [{"key": []}]}},
-        "/healthz": {"get": {"responses": {"200": {"description": "ok"}}}},
-    },
-    "components": {
-        "schemas": {
-            "Turn": {
-                "allOf": [
-                    {"$ref": "#/components/schemas/Base"},
-                    {"required": ["text"], "properties": {"text": {"type": "string"}}},
-                ]
-            },
-            "Base": {
-                "type": "object",
-                "required": ["role"],
-                "properties": {
-                    "role": {"enum": ["user", "agent"]},
-                    "parent": {"$ref": "#/components/schemas/Turn"},
-                    "id": {"type": "string", "readOnly": True},
-                },
-            },
-        },
-        "securitySchemes": {
-            "bearer": {"type": "http", "scheme": "bearer"},
-            "key": {"type": "apiKey", "in": "query", "name": "key"},
-        },
-    },
-}
-
-
-def openapi(document: Any = DOCUMENT, host: str | None = None, url: str | None = None) -> Source:
-    keeper = SecretKeeper("chat")
-    text = document if isinstance(document, str) else json.dumps(document)
-    return keeper.cleaned(read_openapi(text, "api.json", url, host, keeper))
-
-
-def test_openapi_operations() -> None:
-    source = openapi()
-    turn, forget, login, search = source.operations
-    assert source.host == "https://eu.example"
-    assert (turn.path, turn.name) == ("/api/v2/chats/1/turns", "/api/v2/chats/{chat}/turns")
-    assert (turn.key, turn.summary, turn.query) == ("add_turn", "Add a turn", {"dry": "true"})
-    assert turn.json == {"role": "user", "text": "What can you help me with?"}
-    token = Text(("Bearer ", Secret("CHAT_TOKEN")))
-    assert turn.headers == {"X-Tenant": "t1", "Authorization": token}
-    assert (turn.answer, turn.fields) == ("json", ("id", "text"))
-    assert (forget.method, forget.weight, forget.answer) == ("DELETE", 0, "none")
-    assert login.headers == {}
-    assert login.data == {"user": "sample", "password": Text((Secret("CHAT_PASSWORD"),))}
-    assert search.query == {"key": Text((Secret("CHAT_KEY"),))}
-    assert source.notes == (
-        "Left out: POST /upload (its body is neither JSON, a form nor text)",
-        "Left out, being probes: GET /api/v2/healthz",
-    )
-
-
-def test_openapi_in_yaml_says_the_same() -> None:
-    yaml = pytest.importorskip("yaml")
-    assert openapi(yaml.safe_dump(DOCUMENT)).operations == openapi().operations
-
-
-def test_yaml_without_pyyaml_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(SourceError, match="YAML needs PyYAML: pip install pyyaml, or give the JSON"):
-        openapi("openapi: 3.1.0\npaths: {}\n")
-
-
-ADDRESSES = [
-    ("the first server", {}, None, None, "https://eu.example", "/api/v2/search"),
-    ("a host that is given", {}, "http://127.0.0.1:1", None, "http://127.0.0.1:1", "/api/v2/search"),
-    ("a host with a path", {}, "http://h/v9", None, "http://h/v9", "/search"),
-    (
-        "a relative server",
-        {"servers": [{"url": "/b"}]},
-        None,
-        "http://h/docs/o.json",
-        "http://h",
-        "/b/search",
-    ),
-    ("no server", {"servers": []}, None, "http://u:p@h:1/openapi.json", "http://h:1", "/search"),
-]
-
-
-@pytest.mark.parametrize(
-    ("change", "host", "url", "expected", "path"),
-    [row[1:] for row in ADDRESSES],
-    ids=[r[0] for r in ADDRESSES],
-)
-def test_where_the_service_is(
-    change: dict[str, Any], host: str | None, url: str | None, expected: str, path: str
-) -> None:
-    source = openapi({**DOCUMENT, **change}, host, url)
-    assert (source.host, source.operations[-1].path) == (expected, path)
-
-
-BAD_DOCUMENTS = [
-    ("HTML", "<html>", "not an OpenAPI document"),
-    ("broken JSON", '{"openapi": ', "not an OpenAPI document"),
-    ("neither JSON nor YAML", "a: [b", "neither JSON nor YAML"),
-    ("another document", {"log": {}}, "not an OpenAPI 3 document"),
-    ("a list", [1], "not an OpenAPI document"),
-    ("Swagger", {"swagger": "2.0", "paths": {}}, "Swagger 2.0; convert it to OpenAPI 3 first"),
-    ("no operation", {**DOCUMENT, "paths": {}}, "describes no operation"),
-    ("no server", {**DOCUMENT, "servers": []}, "names no server; give --host"),
-    ("another file", {**DOCUMENT, "paths": {"/x": {"$ref": "x.json"}}}, "refers to another file"),
-    ("a broken reference", {**DOCUMENT, "paths": {"/x": {"$ref": "#/no"}}}, "#/no leads nowhere"),
-    (
-        "a wrong type",
-        {**DOCUMENT, "paths": {"/x": {"get": {"responses": [1]}}}},
-        "paths./x.get: not as OpenAPI",
-    ),
-]
-
-
-@pytest.mark.parametrize(
-    ("document", "says"), [row[1:] for row in BAD_DOCUMENTS], ids=[row[0] for row in BAD_DOCUMENTS]
-)
-def test_a_document_that_cannot_be_read(document: Any, says: str) -> None:
-    with pytest.raises(SourceError, match=r"^api\.json: ") as caught:
-        openapi(document)
-    assert says in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-SCHEMAS = [
-    ("the example", {"type": "string", "example": "e", "default": "d"}, "e"),
-    ("the default", {"type": "string", "default": "d", "enum": ["a"]}, "d"),
-    ("false is a default", {"type": "boolean", "default": False}, False),
-    ("the first of an enum", {"enum": ["a", "b"]}, "a"),
-    ("a constant", {"const": 5}, 5),
-    ("a date", {"type": "string", "format": "date"}, "2026-01-31"),
-    ("a long string", {"type": "string", "minLength": 8}, "sample.."),
-    ("a short string", {"type": "string", "maxLength": 3}, "sam"),
-    ("a minimum", {"type": "integer", "minimum": 18}, 18),
-    ("an exclusive minimum, 3.1", {"type": "integer", "exclusiveMinimum": 4}, 5),
-    ("an exclusive minimum, 3.0", {"type": "integer", "minimum": 4, "exclusiveMinimum": True}, 5),
-    ("a maximum below one", {"type": "number", "maximum": 0.5}, 0.5),
-    ("a multiple", {"type": "integer", "minimum": 7, "multipleOf": 5}, 10),
-    ("a nullable", {"type": ["null", "integer"]}, 1),
-    ("the first real choice", {"anyOf": [{"type": "null"}, {"type": "boolean"}]}, True),
-    ("an array", {"type": "array", "minItems": 2, "items": {"type": "integer"}}, [1, 1]),
-    (
-        "only what is required",
-        {"required": ["a"], "properties": {"a": {"const": 1}, "b": {"const": 2}}},
-        {"a": 1},
-    ),
-    ("everything where nothing is", {"properties": {"a": {"const": 1}, "b": {"const": 2}}}, {"a": 1, "b": 2}),
-    ("nothing said", {}, None),
-]
-
-
-@pytest.mark.parametrize(
-    ("schema", "expected"), [row[1:] for row in SCHEMAS], ids=[row[0] for row in SCHEMAS]
-)
-def test_a_sample_value(schema: dict[str, Any], expected: Any) -> None:
-    assert Samples({}, "x").of(schema) == expected
-
-
-def test_a_schema_that_contains_itself_has_an_end() -> None:
-    node = {"type": "object", "properties": {"next": {"$ref": "#/node"}, "n": {"const": 1}}}
-    value = Samples({"node": node}, "x").of(node)
-    assert json.dumps(value).count('"n": 1') < 20
 
 
 # --- secrets ---------------------------------------------------------------------------------------
