@@ -69,23 +69,24 @@ class HttpClient:
         A request that found an idle connection closed, before any byte of a response, is sent
         once more on a new connection; `reconnects` says so.
         """
-        sent_us = now_us()
-        check_us = deadline_us = sent_us + int(timeout_s * 1_000_000)
+        began_us = now_us()
+        check_us = deadline_us = began_us + int(timeout_s * 1_000_000)
         idle_timeout_us = 0
         if idle_timeout_s is not None:
             idle_timeout_us = int(idle_timeout_s * 1_000_000)
-            check_us = min(deadline_us, sent_us + idle_timeout_us)
+            check_us = min(deadline_us, began_us + idle_timeout_us)
         reused, reconnects = bool(self._idle), 0
         while True:
             connection = self._idle.popitem()[0] if reused else self._connect(deadline_us)
             if isinstance(connection, Failure):
-                return _without_connection(sent_us, reconnects, connection)
+                return _without_connection(began_us, reconnects, connection)
             if check_us < connection.check_us:
                 self._sweeper.arm(connection, check_us)
             connection.exchange(request, deadline_us, on_body, idle_timeout_us, no_body)
             if connection.failure is None or not (reused and _found_closed(connection)):
                 break
             reused, reconnects = False, 1
+            began_us = connection.sent_us
         if connection.reusable and not self._closed:
             self._idle[connection] = None
         else:
@@ -94,7 +95,7 @@ class HttpClient:
             connection.status,
             connection.head,
             connection.body,
-            sent_us,
+            connection.sent_us if reused else began_us,
             connection.first_byte_us,
             connection.done_us,
             connection.body_bytes,

@@ -21,6 +21,7 @@ from harness.engine._http._failure import (
     Failure,
     failure_of_os_error,
 )
+from harness.engine._http._outbox import outbox_of
 from harness.engine._http._response import OnBody, Response
 from harness.engine._http._sweeper import NEVER_US
 
@@ -37,7 +38,9 @@ class Connection(Response):
         "_hub",
         "_idle_timeout_us",
         "_on_close",
+        "_outbox",
         "_receive",
+        "_request",
         "_send",
         "_socket",
         "_unsent",
@@ -48,6 +51,7 @@ class Connection(Response):
         "check_us",
         "done_us",
         "open",
+        "sent_us",
     )
 
     def __init__(self, sock: Any, hub: Any, limit_bytes: int, on_close: Callable[[Any], None]) -> None:
@@ -59,9 +63,12 @@ class Connection(Response):
         self._hub = hub
         self._on_close = on_close
         self._waiter: Any = None
+        self._outbox = outbox_of(hub)
+        self._request = b""
         self._unsent: memoryview | None = None
         self._write_failed = False
         self._write_watcher: Any = None
+        self.sent_us = 0
         # It must not keep a process alive by itself; the sweeper's timer does while somebody waits.
         self._watcher = hub.loop.io(sock.fileno(), _READ, ref=False)
         self._watcher.start(self._on_readable)
@@ -71,15 +78,18 @@ class Connection(Response):
     ) -> None:
         """Send a request and wait until `complete` or `failure` is set; the rest is in attributes.
 
-        Whatever is thrown into the greenlet meanwhile closes the connection and goes on its way,
+        `sent_us` is when it left: it may wait for others of this turn of the loop, and what the loop
+        takes for that is added to its deadline. Whatever is thrown into the greenlet meanwhile closes the connection and goes on its way,
         as does what `on_body` raises.
         """
         self.begin(on_body, no_body)
         self._deadline_us = deadline_us
         self._idle_timeout_us = idle_timeout_us
         self._waiter = getcurrent()
+        self._request = request
+        self.sent_us = now_us()
         try:
-            self._write(request)
+            self._outbox.add(self)
             while self._waiter is not None:
                 self._hub.switch()
         except BaseException:
@@ -109,6 +119,8 @@ class Connection(Response):
     def due_us(self) -> int:
         if self._waiter is None:
             return NEVER_US
+        if self._request:  # it has not left, and its time has not begun
+            return self._deadline_us + now_us() - self.sent_us
         if not self._idle_timeout_us:
             return self._deadline_us
         # A model may think for long before its first byte: only gaps inside a response are stalls.
@@ -173,6 +185,15 @@ class Connection(Response):
         waiter.switch()
 
     # Writing.
+
+    def send_now(self) -> None:
+        """Begin to write the request, unless its greenlet was killed or the connection lost meanwhile."""
+        request, self._request = self._request, b""
+        if self._waiter is not None and self.open:
+            waited_us = now_us() - self.sent_us
+            self.sent_us += waited_us
+            self._deadline_us += waited_us
+            self._write(request)
 
     def _write(self, data: bytes) -> None:
         try:

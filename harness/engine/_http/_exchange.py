@@ -12,9 +12,9 @@ class Exchange:
     `status` is 0 where no response head came. `head` is the response's head as received, status
     line first; most of what is in it nobody asks for, so it is split only when somebody does.
     `body` is decoded (gzip, deflate), and empty where `on_body` took it; after a failure it holds
-    what had arrived. `sent_us` is taken before connecting or writing;
-    `first_byte_us` and `done_us` when the bytes were received, before they were
-    parsed; after a failure `done_us` is when it was noticed.
+    what had arrived. `sent_us` is taken before connecting, or right before writing where a connection
+    was there; `first_byte_us` and `done_us` when the bytes were received, before they were parsed;
+    after a failure `done_us` is when it was noticed.
     `response_bytes` counts body bytes as received, without chunk framing.
     """
 
