@@ -66,6 +66,7 @@ class ServiceSession:
         self._feed = feed
         self._user_class = type(user).__name__
         self._timeout_s = float(user.request_timeout_s)
+        self._response = Response(OK, None)  # filled anew for each row: the recorder keeps nothing of it
         # Methods with **options of their own would cost twice what this does, at every request.
         self.get = partial(self.request, "GET")
         self.post = partial(self.request, "POST")
@@ -168,6 +169,7 @@ class ServiceSession:
                 on_body,
                 idle_timeout_s,
                 request.method == "HEAD",
+                request.sent_us,
             )
         except Exception:
             self._recorder.settled(request)  # what reads the events has a bug: Locust reports it
@@ -228,22 +230,18 @@ class ServiceSession:
             spans = parse_server_timing(reply.headers["server-timing"])
         if head.find(b"\r\nset-cookie:") >= 0:
             self._take_cookies(exchange)
+        response = self._response
+        response.ending = ending
+        response.done_us = exchange.done_us
+        response.status = exchange.status or None
+        response.response_bytes = exchange.response_bytes
+        response.spans = spans
+        response.answer = answer
+        response.first_byte_us = exchange.first_byte_us
+        response.first_token_us = None if events is None else events.first_content_us
+        response.last_token_us = None if events is None else events.last_content_us
         recording = self._recorder.active
-        self._recorder.record(
-            request,
-            Response(
-                ending,
-                exchange.done_us,
-                exchange.status or None,
-                exchange.response_bytes,
-                spans,
-                answer,
-                None,
-                exchange.first_byte_us,
-                None if events is None else events.first_content_us,
-                None if events is None else events.last_content_us,
-            ),
-        )
+        self._recorder.record(request, response)
         response_time_ms = (exchange.done_us - request.intended_us) / 1000
         error = None if ending.outcome in NOT_ERRORS else ending.error or ending.outcome.value
         if recording and not self._feed.wanted_per_request:

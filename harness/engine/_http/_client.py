@@ -57,6 +57,7 @@ class HttpClient:
         on_body: OnBody | None = None,
         idle_timeout_s: float | None = None,
         no_body: bool = False,
+        began_us: int | None = None,
     ) -> Exchange:
         """Send a request as it is and read the whole response.
 
@@ -64,12 +65,14 @@ class HttpClient:
         all of it, from connecting to the last byte, and is kept to 50 ms. `on_body(data, at_us)`
         gets every piece of the decoded body with the time of its arrival; it runs in the loop and
         must not wait. `idle_timeout_s` bounds the gaps between bytes once a response has begun.
-        `no_body` is for HEAD. What is thrown into the greenlet closes the connection and goes on.
+        `no_body` is for HEAD. `began_us` is now, where the caller has just asked. What is thrown into
+        the greenlet closes the connection and goes on.
 
         A request that found an idle connection closed, before any byte of a response, is sent
         once more on a new connection; `reconnects` says so.
         """
-        began_us = now_us()
+        if began_us is None:
+            began_us = now_us()
         check_us = deadline_us = began_us + int(timeout_s * 1_000_000)
         idle_timeout_us = 0
         if idle_timeout_s is not None:
@@ -82,7 +85,8 @@ class HttpClient:
                 return _without_connection(began_us, reconnects, connection)
             if check_us < connection.check_us:
                 self._sweeper.arm(connection, check_us)
-            connection.exchange(request, deadline_us, on_body, idle_timeout_us, no_body)
+            at_us = began_us if reused else now_us()
+            connection.exchange(request, at_us, deadline_us, on_body, idle_timeout_us, no_body)
             if connection.failure is None or not (reused and _found_closed(connection)):
                 break
             reused, reconnects = False, 1

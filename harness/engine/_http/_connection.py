@@ -74,20 +74,26 @@ class Connection(Response):
         self._watcher.start(self._on_readable)
 
     def exchange(
-        self, request: bytes, deadline_us: int, on_body: OnBody | None, idle_timeout_us: int, no_body: bool
+        self,
+        request: bytes,
+        at_us: int,
+        deadline_us: int,
+        on_body: OnBody | None,
+        idle_timeout_us: int,
+        no_body: bool,
     ) -> None:
         """Send a request and wait until `complete` or `failure` is set; the rest is in attributes.
 
-        `sent_us` is when it left: it may wait for others of this turn of the loop, and what the loop
-        takes for that is added to its deadline. Whatever is thrown into the greenlet meanwhile closes the connection and goes on its way,
-        as does what `on_body` raises.
+        `at_us` is now, `sent_us` when it left: it may wait for others of this turn of the loop, and what
+        the loop takes for that is added to its deadline. Whatever is thrown into the greenlet
+        meanwhile closes the connection and goes on its way, as does what `on_body` raises.
         """
         self.begin(on_body, no_body)
         self._deadline_us = deadline_us
         self._idle_timeout_us = idle_timeout_us
         self._waiter = getcurrent()
         self._request = request
-        self.sent_us = now_us()
+        self.sent_us = at_us
         try:
             self._outbox.add(self)
             while self._waiter is not None:

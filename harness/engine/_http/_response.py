@@ -183,7 +183,10 @@ class Response:
         if self.body_bytes > self._limit_bytes:
             self.failure = TOO_LARGE
             raise _Stop
-        if self._decoder is None and self._on_body is None:
+        plain = self._decoder is None and self._on_body is None
+        if plain and not self.body:
+            self.body = data  # as `_keep`, for most bodies come in one piece
+        elif plain:
             self._keep(data)
         else:
             self._hand_over(data)
@@ -191,7 +194,10 @@ class Response:
     def on_message_complete(self) -> None:
         if self.status >= 200:
             self.reusable = self._parser.should_keep_alive()
-            self._complete()
+            if self._decoder is None and self._more is None:
+                self.complete = True
+            else:
+                self._complete()
         else:  # 1xx: the response proper is still to come
             self._interim += 1
             self.status = 0
@@ -220,7 +226,6 @@ class Response:
             self._more = None
 
     def _keep(self, data: bytes) -> None:
-        """Most bodies come in one piece, and need no list."""
         if not self.body:
             self.body = data
         elif self._more is None:
