@@ -18,7 +18,8 @@ class StepOutcome:
     `errors` those of them that failed, `errors_by_cause` by `service`, `provider`, `network`,
     `generator` or `answer`. `seconds` is how much of the hold has passed without the settling.
     `criteria` holds, per rule of the scenario, `PASS`, `WARN`, `FAIL` or `NO DATA` on these requests
-    alone. Times in ms, None without requests.
+    alone; `load_criteria` the same of the rules that a load must meet to count as carried, by their
+    targets alone: a critical level is no target. Times in ms, None without requests.
     """
 
     phase: str
@@ -30,6 +31,7 @@ class StepOutcome:
     mean_ms: float | None = None
     p95_ms: float | None = None
     criteria: Mapping[str, str] = field(default_factory=dict)
+    load_criteria: Mapping[str, str] = field(default_factory=dict)
 
 
 class Feedback(Protocol):

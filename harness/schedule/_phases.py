@@ -36,13 +36,15 @@ class PhaseTracker:
     """Keeps the phases of one run. Times in microseconds are passed in, never read here.
 
     Phases never overlap and leave no gap: each begins where the one before ended. Names are
-    unique within the run: `20-users`, then `20-users-2` when the level comes again.
+    unique within the run: `20-users`, then `20-users-2` when the level comes again. A shape may give
+    its steps names of its own.
     """
 
     def __init__(self) -> None:
         self._closed: list[Phase] = []
         self._open: Phase | None = None
         self._taken: dict[str, int] = {}
+        self._step: str | None = None
 
     @property
     def current(self) -> Phase | None:
@@ -54,14 +56,18 @@ class PhaseTracker:
             return tuple(self._closed)
         return (*self._closed, _closed_at(self._open, now_us))
 
-    def ramp(self, users: int, at_us: int) -> None:
-        """A new target was given."""
-        self._enter(f"ramp-to-{users}", PhaseKind.RAMP, users, at_us)
+    def ramp(self, users: int, at_us: int, step: str | None = None) -> None:
+        """A new target was given; `step` is what the shape calls the hold that will follow."""
+        self._step = step
+        self._enter(f"ramp-to-{step or users}", PhaseKind.RAMP, users, at_us)
 
     def hold(self, users: int, at_us: int, arrivals_per_s: float | None = None) -> None:
-        """The target was reached. Without a ramp before it (nothing to reach) it is ignored."""
-        if self._open is not None and self._open.kind is PhaseKind.RAMP:
-            self._enter(f"{users}-users", PhaseKind.HOLD, users, at_us, arrivals_per_s)
+        """The target was reached. Without a ramp before it (nothing to reach) it is ignored.
+
+        So it is without users: a pause between two steps measures nothing.
+        """
+        if users and self._open is not None and self._open.kind is PhaseKind.RAMP:
+            self._enter(self._step or f"{users}-users", PhaseKind.HOLD, users, at_us, arrivals_per_s)
 
     def drain(self, at_us: int) -> None:
         """No new work from now on; what is in flight may end."""

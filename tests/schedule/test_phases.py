@@ -35,6 +35,23 @@ def test_a_level_that_comes_again_gets_a_name_of_its_own() -> None:
     ]
 
 
+def test_a_shape_names_its_steps_and_a_pause_is_no_hold() -> None:
+    tracker = PhaseTracker()
+    tracker.ramp(5, 0, "alone-simple")
+    tracker.hold(5, 10)
+    tracker.ramp(0, 20)
+    tracker.hold(0, 25)
+    tracker.ramp(9, 30, "mixed")
+    tracker.hold(9, 40)
+    assert tracker.phases(50) == (
+        Phase("ramp-to-alone-simple", PhaseKind.RAMP, 5, 0, 10),
+        Phase("alone-simple", PhaseKind.HOLD, 5, 10, 20),
+        Phase("ramp-to-0", PhaseKind.RAMP, 0, 20, 30),
+        Phase("ramp-to-mixed", PhaseKind.RAMP, 9, 30, 40),
+        Phase("mixed", PhaseKind.HOLD, 9, 40, 50),
+    )
+
+
 def test_reaching_a_target_twice_does_not_cut_the_hold() -> None:
     tracker = PhaseTracker()
     tracker.ramp(5, 0)
