@@ -48,6 +48,7 @@ class ArrivalUser(ServiceUser):
     """
 
     abstract = True
+    counts_tasks = False
     arrivals_per_user: float = 1.0
     arrivals: Literal["poisson", "constant"] = "poisson"
     max_in_flight: int = 10_000

@@ -119,7 +119,8 @@ class RequestRows:
         self._packed += _NO_ANSWER if answer is None else _packed_answer(answer)
         case_ids = self._case_ids
         case_ids.append(request.case_id)
-        self._trace_ids.append(response.trace_id)
+        trace_id = response.trace_id
+        self._trace_ids.append(request.trace_id if trace_id is None else trace_id)
         return len(case_ids)
 
     def encode(self, first_sequence: int, worker: int) -> bytes:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import gevent
 import psutil
@@ -80,9 +81,22 @@ class BusyMeter:
         return time.perf_counter(), time.process_time(), busy_s
 
 
+class OtherLoop(Protocol):
+    """An event loop beside gevent's, in a thread of its own, that keeps its own heartbeats."""
+
+    def take(self) -> tuple[Heartbeats, float]:
+        """Heartbeats since the last call, and how busy the loop's thread was, in percent of one CPU."""
+
+
+#: The loop of the process's AsyncUsers, once there is one.
+other_loops: list[OtherLoop] = []
+
+
 class HealthMonitor:
     """Two greenlets that feed `recorder.record_generator` until `stop`.
 
+    With `other_loops`, a second's heartbeats are those of the loop that was worse off in it, and
+    the busy time that of the busier thread: what is measured in either is no better than that.
     `arrivals` gives the counts of the arrival schedule, or None in a closed loop.
     """
 
@@ -114,6 +128,10 @@ class HealthMonitor:
             gevent.sleep(1)
             beats, self._beats = self._beats, Heartbeats()
             process_percent, busy_percent = meter.percent()
+            for other in other_loops:
+                their_beats, their_busy_percent = other.take()
+                beats = max(beats, their_beats, key=_badness)
+                busy_percent = max(busy_percent, their_busy_percent)
             machine_percent = psutil.cpu_percent()
             counts = self._arrivals()
             taken = counts.take() if counts is not None else None
@@ -137,3 +155,7 @@ class HealthMonitor:
                     machine_percent,
                 )
             )
+
+
+def _badness(beats: Heartbeats) -> tuple[float, float]:
+    return beats.late / max(beats.count, 1), beats.worst_ms or 0.0

@@ -24,7 +24,8 @@ class RunTicket:
     """What a load generator must know of a run: whose it is, and its own place in it.
 
     `worker` numbers it for the master's life; `position` of `workers` is its place in this run,
-    by which streams of cases are dealt.
+    by which streams of cases are dealt. `counted`: users begin only as many tasks as they are granted.
+    `traced`: requests carry a trace id, see `traced` in `_trace.py`.
     """
 
     token: str
@@ -32,6 +33,8 @@ class RunTicket:
     worker: int = 0
     position: int = 0
     workers: int = 1
+    counted: bool = False
+    traced: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +52,7 @@ class Request:
     intended_us: int = 0
     sent_us: int = 0
     request_bytes: int | None = None
+    trace_id: str | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -26,6 +26,7 @@ from harness.engine._recorder import Recorder, Request, Response
 from harness.engine._reply import CaughtReply, Reply, RequestError
 from harness.engine._server_timing import Span, parse_server_timing
 from harness.engine._stats_feed import StatsFeed
+from harness.engine._trace import traced
 from harness.runs import NOT_ERRORS
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class ServiceSession:
         self._feed = feed
         self._user_class = type(user).__name__
         self._timeout_s = float(user.request_timeout_s)
+        self._traces = bool(getattr(user, "trace", False))
         self._response = Response(OK, None)  # filled anew for each row: the recorder keeps nothing of it
         # Methods with **options of their own would cost twice what this does, at every request.
         self.get = partial(self.request, "GET")
@@ -161,6 +163,9 @@ class ServiceSession:
         self.requests += 1
         self._recorder.sent(request)
         client, head, bodiless = route
+        if self._traces or self._recorder.ticket.traced:
+            head, request.trace_id = traced(head, request.trace_id)
+            bodiless = serialise(head, None)
         timeout_s, on_body, idle_timeout_s = limits
         try:
             exchange = client.exchange(

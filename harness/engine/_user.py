@@ -24,6 +24,7 @@ from locust.user.users import RestMixin
 from harness.config import split_credentials
 from harness.engine._access import access_of, secret
 from harness.engine._http import HttpClient
+from harness.engine._quota import task_quota
 from harness.engine._recorder import Recorder
 from harness.engine._reply import CaughtReply
 from harness.engine._session import ServiceSession
@@ -48,6 +49,7 @@ class ServiceUser(User, RestMixin[CaughtReply]):
     - `insecure = True` trusts any certificate. Locust's own default is True, this class's is False.
     - `request_timeout_s`: the longest a whole request may take; `max_response_bytes`: the largest
       body that is read.
+    - `trace = True` sends a `traceparent` header and keeps its trace id, as `--trace` does for all.
 
     A variable or a file that is missing ends the process before any load, with one line. Each user
     has connections of its own, kept alive between its requests.
@@ -56,6 +58,8 @@ class ServiceUser(User, RestMixin[CaughtReply]):
     abstract = True
     #: Locust has told this user to stop: it ends before its next task.
     leaving = False
+    #: Its tasks can be counted, for a fixed number of requests.
+    counts_tasks = True
     insecure = False
     headers: Mapping[str, str] = {}
     secrets: Sequence[str] = ()
@@ -64,6 +68,7 @@ class ServiceUser(User, RestMixin[CaughtReply]):
     client_key: str | None = None
     request_timeout_s = 60.0
     max_response_bytes = 64 << 20
+    trace = False
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -85,13 +90,15 @@ class ServiceUser(User, RestMixin[CaughtReply]):
     def run(self) -> None:  # type: ignore[misc]  # final in Locust; as there, with another loop of tasks
         """Run tasks until Locust stops the user."""
         self._state = LOCUST_STATE_RUNNING
-        self._taskset_instance = ServiceTasks(self, recorder)
+        self._taskset_instance = ServiceTasks(self, recorder, task_quota)
+        task_quota.join()
         try:
             self._begin()
             self._taskset_instance.run()
         except (GreenletExit, StopUser, StopTest):
             self.on_stop()
         finally:
+            task_quota.leave()
             self.client.close()
 
     def _begin(self) -> None:
