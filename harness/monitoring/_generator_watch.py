@@ -15,6 +15,8 @@ from harness.verdicts import BUSY_PERCENT, BUSY_SECONDS, LATE_SHARE, allowed_del
 
 #: How many looks, one a second, are looked back on.
 _LOOKS = 10
+#: So many lines are kept.
+_LINES = 50
 #: So few late arrivals are no evidence.
 _FEWEST_LATE = 3
 
@@ -42,6 +44,7 @@ class GeneratorWatch:
         self._manifest = manifest
         self._looks: dict[int, deque[_Look]] = {}
         self._told: set[tuple[int | None, str]] = set()
+        self._lines: list[str] = []
 
     def take(self, rows: pa.RecordBatch) -> None:
         """Rows of the generator table, as they arrive."""
@@ -78,7 +81,13 @@ class GeneratorWatch:
                 found += [(worker, what, text) for what, text in self._problems(worker, looks, median_ms)]
         new = [(key, text) for *key, text in found if tuple(key) not in self._told]
         self._told.update((who, what) for who, what, _ in found)
+        self._lines += (text for _, text in new[: _LINES - len(self._lines)])
         return [text for _, text in new]
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The lines so far, the first of them where there are many."""
+        return tuple(self._lines)
 
     def _problems(
         self, worker: int, looks: list[_Look], median_ms: float | None

@@ -8,6 +8,8 @@ from typing import TextIO
 import numpy as np
 import numpy.typing as npt
 
+from harness.monitoring._live_judge import clock
+
 WINDOW_S = 10
 
 # Response times are counted in buckets that grow by 0.5 %, from 10 µs to some 3 hours.
@@ -100,15 +102,10 @@ def progress_line(snapshot: Snapshot) -> str:
     """
     p95 = f"{snapshot.p95_ms:5.0f} ms" if snapshot.p95_ms is not None else "    - ms"
     line = (
-        f"{_clock(snapshot.elapsed_s)}  {snapshot.phase[:12]:<12}{snapshot.users:4d} users  "
+        f"{clock(snapshot.elapsed_s)}  {snapshot.phase[:12]:<12}{snapshot.users:4d} users  "
         f"{snapshot.requests_per_s:6.1f} req/s  p95 {p95}  errors {snapshot.errors}"
     )
-    return line if snapshot.left_s is None else f"{line}  left {_clock(snapshot.left_s)}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(max(seconds, 0)), 60)
-    return f"{minutes:02d}:{rest:02d}"
+    return line if snapshot.left_s is None else f"{line}  left {clock(snapshot.left_s)}"
 
 
 class ProgressPrinter:

@@ -22,6 +22,7 @@ from harness.engine import access_to_service, flush_stats, record_event, recorde
 from harness.errors import HarnessError
 from harness.plugin._coordinator import Coordinator
 from harness.plugin._crew import hurry_when_told
+from harness.plugin._exporter import open_exporter
 from harness.plugin._forked import dismiss_forked_workers, leave_a_master_that_never_began
 from harness.plugin._generator import (
     WorkerSide,
@@ -32,6 +33,7 @@ from harness.plugin._generator import (
 from harness.plugin._options import add_options
 from harness.plugin._settings import resolve_settings
 from harness.plugin._web import WebSide
+from harness.plugin._web_live import LiveDocument
 
 __all__: list[str] = []
 
@@ -80,11 +82,14 @@ def _on_init(environment: Environment, runner: Any, web_ui: WebUI | None = None,
     if not isinstance(runner, MasterRunner | LocalRunner):
         return
     try:
-        settings = resolve_settings(environment)
+        picking = bool(getattr(environment.parsed_options, "class_picker", False))
+        settings = resolve_settings(environment, shape_is_chosen=not picking)
         if settings.quiet_locust:
             logging.getLogger("locust.stats_logger").setLevel(logging.CRITICAL)
+        options: Any = environment.parsed_options
+        exporter = open_exporter(options.metrics_host, options.metrics_port)
         # Before anything that lets other greenlets run: workers that were there first speak at once.
-        coordinator = Coordinator(environment, runner, settings)
+        coordinator = Coordinator(environment, runner, settings, exporter)
         if environment.parsed_options is not None and environment.parsed_options.headless:
             coordinator.settle()
     except HarnessError as error:
@@ -92,7 +97,11 @@ def _on_init(environment: Environment, runner: Any, web_ui: WebUI | None = None,
         dismiss_forked_workers()
         sys.exit(error.exit_code)
     if web_ui is not None:
-        WebSide(environment, web_ui, lambda: coordinator.results.finished)
+        live = LiveDocument(
+            lambda: coordinator.active, lambda: coordinator.results.finished, coordinator.planned_s
+        )
+        coordinator.count_rows(live)
+        WebSide(environment, web_ui, live, lambda: coordinator.results.finished)
     # Imports took their time, and the loop's clock stood still: a timer set now would go off too early.
     gevent.get_hub().loop.update_now()
 

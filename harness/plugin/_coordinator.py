@@ -30,15 +30,21 @@ from harness.engine import (
     recorder,
 )
 from harness.errors import ExitCode, HarnessError, UserError
-from harness.monitoring import ProgressPrinter
+from harness.monitoring import LiveVerdicts, ProgressPrinter
 from harness.plugin._crew import HELLO_S, Crew, awaited
+from harness.plugin._exporter import Exporter
 from harness.plugin._forked import dismiss_forked_workers
 from harness.plugin._generator import FINAL, Generator
+from harness.plugin._intake import RowCounter
+from harness.plugin._live import CurrentFeedback
+from harness.plugin._live_criteria import most_planned_users, rehearse, stop_words
+from harness.plugin._quota import QuotaDesk
 from harness.plugin._ramps import Ramps
 from harness.plugin._results import Results
 from harness.plugin._run import ActiveRun
 from harness.plugin._settings import Settings, ask_target, host_of, public_url, resolve_settings
-from harness.runs import TargetRecord
+from harness.plugin._told import with_what_users_tell
+from harness.runs import StopRecord, TargetRecord
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +62,11 @@ class Coordinator:
     """One per Locust process that is not a worker; it sees one run after another."""
 
     def __init__(
-        self, environment: Environment, runner: MasterRunner | LocalRunner, settings: Settings
+        self,
+        environment: Environment,
+        runner: MasterRunner | LocalRunner,
+        settings: Settings,
+        exporter: Exporter | None = None,
     ) -> None:
         self.environment = environment
         self.runner = runner
@@ -74,11 +84,23 @@ class Coordinator:
         self._settled = False
         self._target = TargetRecord()
         self.results = Results(environment)
+        self._counts: list[RowCounter] = []
+        if exporter is not None:
+            self.count_rows(exporter.counts)
+            exporter.follow(lambda: self.active, self.results)
         self._crew = Crew(environment, runner, self._on_joined)
         self._generator = Generator(environment, runner) if isinstance(runner, LocalRunner) else None
         self._ramps = Ramps(runner) if isinstance(runner, MasterRunner) else None
         self._start, self._stop, self._quit = runner.start, runner.stop, runner.quit
+        # What shapes read, see harness.schedule.Feedback; Locust knows of no such attribute.
+        feedback = CurrentFeedback(lambda: self.active.live if self.active is not None else None)
+        vars(environment)["feedback"] = feedback
         self._attach()
+        self._quota = QuotaDesk(environment, runner, self._lost_generators)
+
+    def count_rows(self, counter: RowCounter) -> None:
+        """Have the rows of the runs that begin from now on counted."""
+        self._counts.append(counter)
 
     # --- the runner's own calls, wrapped ---------------------------------------------------
 
@@ -106,6 +128,8 @@ class Coordinator:
         self._await_crew()
         with self._lock:  # a run that is ending ends first
             if self.active is not None or self._prepare():
+                # In the web UI the shape of the test before has said why that one ended.
+                vars(self.environment.shape_class).pop("stop_reason", None)
                 self._start_shape()
 
     def _await_crew(self) -> None:
@@ -125,7 +149,7 @@ class Coordinator:
                 return
         self._planned_users = user_count
         if self.active is not None:
-            self.active.tracker.ramp(user_count, now_us())
+            self.active.tracker.ramp(user_count, self._quota.load_ended_us(), self._step_name)
         if self._ramps is not None and gevent.getcurrent() is self.runner.shape_greenlet:
             self._ramps.begin(partial(self._start, user_count, *args, **kwargs))
         else:
@@ -204,8 +228,11 @@ class Coordinator:
     def _reason(self) -> str:
         if self._interrupted:
             return "interrupted"
+        if self.active is not None and self.active.stopped_by is not None:
+            return stop_words(self.active.stopped_by)
         if self.runner.shape_greenlet is not None and gevent.getcurrent() is self.runner.shape_greenlet:
-            return "the shape ended"
+            why = getattr(self.environment.shape_class, "stop_reason", None)
+            return f"the shape ended: {why}" if why else "the shape ended"
         if not self._generator and not self._crew.live():
             return "the last worker was lost"
         options: Any = self.environment.parsed_options
@@ -225,6 +252,8 @@ class Coordinator:
             self._target = ask_target(url, access_to_service(self.environment.user_classes))
         else:
             self._target = TargetRecord(url=public_url(url))
+        self._target = with_what_users_tell(self.environment, self._target)
+        rehearse(self.settings.scenario.criteria)
         self._settled = True
 
     def _prepare(self) -> bool:
@@ -252,7 +281,9 @@ class Coordinator:
         self._all_final.clear()
         try:
             access = access_to_service(self.environment.user_classes)
-            run = ActiveRun(self.environment, self.settings, self._target, mode, access)
+            run = ActiveRun(
+                self.environment, self.settings, self._target, mode, access, self._most_users, self._counts
+            )
             if path_file := os.environ.get(RUN_PATH_VARIABLE):
                 _write_path(Path(path_file), run.folder.path)
         except HarnessError as error:
@@ -264,27 +295,59 @@ class Coordinator:
             return
         self.active = run
         self._began = True
-        run.tracker.ramp(self._planned_users, now_us())
+        self._quota.begin(run.token)
+        run.tracker.ramp(self._planned_users, now_us(), self._step_name)
         print(f"Run folder: {run.folder.path}", file=sys.stderr, flush=True)
         if self._generator:
             run.intake.expect(LOCAL, 0)
-            self._generator.begin(RunTicket(run.token, self.settings.seed))
+            ticket = RunTicket(run.token, self.settings.seed, counted=run.counted, traced=run.traced)
+            self._generator.begin(ticket)
             self._helpers = [gevent.spawn(self._ship_local)]
         elif isinstance(self.runner, MasterRunner):
             for position, client_id in enumerate(self._crew.await_hellos(HELLO_S)):
                 self._crew.send_ticket(client_id, position, run, self.settings.seed)
             self._helpers = [gevent.spawn(self._watch_workers)]
-        self._helpers.append(gevent.spawn(run.show_progress, self._printer, self._planned_s))
+        self._helpers.append(gevent.spawn(run.show_progress, self._printer, self.planned_s))
+        self._helpers.append(gevent.spawn(self._follow_criteria, run))
         run.note_progress()
 
-    def _planned_s(self) -> float | None:
+    @property
+    def _step_name(self) -> str | None:
+        """What the shape calls its present step, where it has names for them."""
+        return getattr(self.environment.shape_class, "step_name", None)
+
+    def planned_s(self) -> float | None:
+        """How long the run is meant to last, where that is known."""
         shape = self.environment.shape_class
         if shape is not None:
             schedule: Callable[[], Any] | None = getattr(shape, "schedule", None)
             return float(schedule().duration_s) if schedule else None
         return getattr(self.environment.parsed_options, "run_time", None)
 
+    def _most_users(self) -> int | None:
+        shape = self.environment.shape_class
+        return self._planned_users if shape is None else most_planned_users(shape)
+
     # --- while it runs ---------------------------------------------------------------------
+
+    @property
+    def live_verdicts(self) -> LiveVerdicts | None:
+        """What each rule says of the last seconds; None while no run is active."""
+        return self.active.criteria.now if self.active is not None else None
+
+    def _follow_criteria(self, run: ActiveRun) -> None:
+        """Tell of rules that turn critical; end the run by one where the scenario asks for it."""
+
+        def stop(record: StopRecord) -> None:
+            if not self._ending:
+                run.stopped_by = record
+                gevent.spawn(self.runner.quit if self._headless else self.runner.stop)
+
+        try:
+            run.criteria.follow(self._printer.warn, stop)
+        except Exception:  # the load goes on, and the run can be judged at its end
+            traceback.print_exc()
+            self.results.worsen_exit_code(ExitCode.BUG)
 
     def _on_spawning_complete(self, user_count: int, **_: Any) -> None:
         if self.active is not None:
@@ -313,6 +376,10 @@ class Coordinator:
                 run.cannot_write = True
                 self.results.cannot_write(run, error)
                 gevent.spawn(self.runner.quit if self._headless else self.runner.stop)
+
+    def _lost_generators(self) -> list[str]:
+        workers = self.active.intake.workers.values() if self.active is not None else ()
+        return [worker.id for worker in workers if worker.lost]
 
     def _ship_local(self) -> None:
         while True:
@@ -374,7 +441,7 @@ class Coordinator:
                 self._ending = False
 
     def _drain(self, run: ActiveRun) -> None:
-        run.tracker.drain(now_us())
+        run.tracker.drain(self._quota.load_ended_us())
         deadline_s = self.settings.drain_deadline_s
         if self._generator:
             draining = gevent.spawn(self._generator.drain, deadline_s)

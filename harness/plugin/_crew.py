@@ -68,6 +68,8 @@ class Crew:
             "worker": index,
             "position": position,
             "workers": max(len(self.live()), position + 1),
+            "counted": run.counted,
+            "traced": run.traced,
         }
         runner.send_message(BEGIN, ticket, client_id)
 

@@ -30,6 +30,7 @@ from harness.engine import (
 )
 from harness.errors import ExitCode
 from harness.plugin._clock_sync import answer_clock
+from harness.plugin._quota import QuotaSide
 from harness.plugin._settings import build_of
 
 logger = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class Generator:
         self._flushing: gevent.Greenlet | None = None
         self._spawn_users = Runner.spawn_users.__get__(runner)
         self._begun = Event()
+        self._quota = QuotaSide(runner)
         self._stop_users = runner.stop_users
         runner.spawn_users = self._spawn_unless_draining  # type: ignore[method-assign]
         runner.stop_users = self._stop_when_done  # type: ignore[method-assign]
@@ -89,6 +91,7 @@ class Generator:
     def begin(self, ticket: RunTicket) -> None:
         """Start to record for the run of this ticket."""
         recorder.begin(ticket)
+        self._quota.begin(counted=ticket.counted)
         self._begun.set()
         if self._health is not None:
             self._health.stop()

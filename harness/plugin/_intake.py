@@ -1,8 +1,9 @@
 """The master's intake: shipments of rows checked for gaps and repetitions, moved to the master's
 clock, given their phase, put on disk."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,17 @@ _SEQUENCE = (1 << REQUEST_ID_BITS) - 1
 _NOT_ERRORS = pa.array([outcome.value for outcome in NOT_ERRORS])
 
 Ints = npt.NDArray[np.int64]
+
+#: Worker, its new requests and their spans, and when they came (µs).
+TakenListener = Callable[[int, list[pa.RecordBatch], list[pa.RecordBatch], int], None]
+
+
+class RowCounter(Protocol):
+    """Counts rows that are new, of whatever run lasts; what it keeps must not grow with them."""
+
+    def take_requests(self, batches: Sequence[pa.RecordBatch]) -> None: ...
+    def take_spans(self, batches: Sequence[pa.RecordBatch]) -> None: ...
+    def take_generator(self, rows: pa.RecordBatch) -> None: ...
 
 
 @dataclass(slots=True)
@@ -69,12 +81,17 @@ class Intake:
         tracker: PhaseTracker,
         recent: RecentWindow,
         watch: GeneratorWatch | None = None,
+        taken: TakenListener | None = None,
+        counts: Sequence[RowCounter] = (),
     ) -> None:
+        """`taken` is given the rows of every shipment that are new; `counts` count them."""
         self._token = token
         self._folder = folder
         self._tracker = tracker
         self._recent = recent
         self._watch = watch
+        self._taken = taken
+        self._counts = counts
         self.workers: dict[str, WorkerState] = {}
 
     def expect(self, client_id: str, index: int) -> WorkerState:
@@ -90,18 +107,23 @@ class Intake:
         if worker is None or shipment["token"] != self._token:
             return
         ahead_us = worker.clock.applied_us
-        new = [part for data in shipment["requests"] for part in self._take_requests(worker, data, at_us)]
+        new: list[Stretch] = []
+        requests: list[pa.RecordBatch] = []
+        for data in shipment["requests"]:
+            for stretch, part in self._take_requests(worker, data, at_us):
+                new.append(stretch)
+                requests.append(part)
         worker.received.expect(shipment["next_sequence"])
-        for data in shipment["spans"]:
-            self._folder.append("spans", _of_requests(_read(data, SPAN_SCHEMA), new))
+        spans = [_of_requests(_read(data, SPAN_SCHEMA), new) for data in shipment["spans"]]
+        for batch in spans:
+            self._folder.append("spans", batch)
+        if self._taken is not None:
+            self._taken(worker.index, requests, spans, at_us)
+        for counts in self._counts:
+            counts.take_requests(requests)
+            counts.take_spans(spans)
         for data in shipment["generator"]:
-            seconds = _after(_read(data, GENERATOR_SCHEMA), worker.health_until_us)
-            if seconds.num_rows:
-                worker.health_until_us = int(_microseconds(seconds, "at")[-1])
-                seconds = _set_back(seconds, ahead_us)
-                self._folder.append("generator", seconds)
-                if self._watch is not None:
-                    self._watch.take(seconds)
+            self._take_generator(worker, data, ahead_us)
 
     def finish(self, client_id: str, next_sequence: int) -> None:
         """A generator's last word: how many rows it had in all."""
@@ -114,20 +136,36 @@ class Intake:
     def samples_missing(self) -> int:
         return sum(worker.received.missing for worker in self.workers.values())
 
-    def _take_requests(self, worker: WorkerState, data: bytes, at_us: int) -> list[Stretch]:
+    def _take_generator(self, worker: WorkerState, data: bytes, ahead_us: int) -> None:
+        """Write those seconds of a generator's health that are new."""
+        seconds = _after(_read(data, GENERATOR_SCHEMA), worker.health_until_us)
+        if not seconds.num_rows:
+            return
+        worker.health_until_us = int(_microseconds(seconds, "at")[-1])
+        seconds = _set_back(seconds, ahead_us)
+        self._folder.append("generator", seconds)
+        if self._watch is not None:
+            self._watch.take(seconds)
+        for counts in self._counts:
+            counts.take_generator(seconds)
+
+    def _take_requests(
+        self, worker: WorkerState, data: bytes, at_us: int
+    ) -> list[tuple[Stretch, pa.RecordBatch]]:
         """Write those rows of a batch that are new; a batch holds consecutive numbers."""
         batch = _read(data, REQUEST_SCHEMA)
         if not batch.num_rows:
             return []
         first = batch.column("request_id")[0].as_py() & _SEQUENCE
-        new = worker.received.take(first, first + batch.num_rows)
-        for part_first, part_end in new:
+        taken = []
+        for part_first, part_end in worker.received.take(first, first + batch.num_rows):
             part = batch.slice(part_first - first, part_end - part_first)
-            part = _set_back(part, worker.clock.applied_us)
+            part = self._with_phase(_set_back(part, worker.clock.applied_us), at_us)
             worker.rows += part.num_rows
-            self._folder.append("requests", self._with_phase(part, at_us))
+            self._folder.append("requests", part)
             self._note_recent(part, at_us)
-        return new
+            taken.append(((part_first, part_end), part))
+        return taken
 
     def _with_phase(self, batch: pa.RecordBatch, at_us: int) -> pa.RecordBatch:
         phases = self._tracker.phases(at_us)

@@ -28,7 +28,28 @@ def add_options(parser: Any, **_: Any) -> None:
         help="how long requests in flight may take to end when a test stops",
     )
     option(
+        "--abort-on-critical",
+        action="store_true",
+        help="end the run once a criterion is critical in two evaluations in a row, 3 s apart",
+    )
+    option(
         "--skip-target-check", action="store_true", help="start even if the master cannot reach the target"
+    )
+    option(
+        "--metrics-port",
+        type=int,
+        default=None,
+        help="port of /metrics for Prometheus on the master, 0 for none (default: 9646 if it is free)",
+    )
+    option(
+        "--metrics-host",
+        default="127.0.0.1",
+        help="address that /metrics listens on; 0.0.0.0 for all, as in a container",
+    )
+    option(
+        "--trace",
+        action="store_true",
+        help="send a traceparent header with every request and keep its trace id in the row",
     )
     option(
         "--quiet-locust",

@@ -4,7 +4,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import gevent
@@ -13,7 +13,10 @@ from locust.env import Environment
 from harness.engine import Access, now_us
 from harness.monitoring import GeneratorWatch, ProgressPrinter, RecentWindow, Snapshot
 from harness.plugin._csv import RunCsvWriter
-from harness.plugin._intake import Intake
+from harness.plugin._intake import Intake, RowCounter
+from harness.plugin._live import LiveRun
+from harness.plugin._live_criteria import LiveCriteria
+from harness.plugin._quota import counts_tasks
 from harness.plugin._resources import ResourcePoller
 from harness.plugin._settings import (
     Settings,
@@ -25,7 +28,7 @@ from harness.plugin._settings import (
     host_record,
     versions,
 )
-from harness.runs import Manifest, PhaseRecord, RunFolder, TargetRecord, new_run_id
+from harness.runs import Manifest, PhaseRecord, RunFolder, SearchRecord, StopRecord, TargetRecord, new_run_id
 from harness.schedule import PhaseKind, PhaseTracker
 
 #: What a load step is given to settle before the generator is warned of, where no scenario says.
@@ -35,14 +38,25 @@ SETTLE_S = 2.0
 class ActiveRun:
     """The folder, the phases, the intake and the live progress of one test.
 
-    `planned_s` is the length of the whole run where it is known, in seconds.
+    `planned_s` is the length of the whole run where it is known, in seconds; `most_users` tells the
+    most users that its plan has. `counts` counts its rows for Prometheus.
     """
 
     def __init__(
-        self, environment: Environment, settings: Settings, target: TargetRecord, mode: str, access: Access
+        self,
+        environment: Environment,
+        settings: Settings,
+        target: TargetRecord,
+        mode: str,
+        access: Access,
+        most_users: Callable[[], int | None] = lambda: None,
+        counts: Sequence[RowCounter] = (),
     ) -> None:
         self.token = secrets.token_hex(8)
         self.cannot_write = False
+        self.stopped_by: StopRecord | None = None
+        self.counted = counts_tasks(environment)
+        self.traced = bool(getattr(environment.parsed_options, "trace", False))
         self.tracker = PhaseTracker()
         self.recent = RecentWindow()
         self._environment = environment
@@ -67,9 +81,24 @@ class ActiveRun:
         )
         self.folder = RunFolder.create(settings.runs_dir, manifest)
         self._watch = GeneratorWatch(manifest)
-        self.intake = Intake(self.token, self.folder, self.tracker, self.recent, self._watch)
+        self.live = LiveRun(self.folder.path, manifest, self.tracker)
+        self.intake = Intake(
+            self.token, self.folder, self.tracker, self.recent, self._watch, self.live.take, counts
+        )
+        self.criteria = LiveCriteria(self.live, self._manifest, most_users)
         self.resources = ResourcePoller(settings.metrics_urls, self.folder, host_of(environment), access)
         self.csv = RunCsvWriter(environment, self.folder.path)
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What was told of the load generators and of lost samples so far."""
+        return self._watch.told
+
+    @property
+    def users(self) -> int:
+        """Users that exist now."""
+        runner = self._environment.runner
+        return runner.user_count if runner else 0
 
     @property
     def elapsed_s(self) -> float:
@@ -83,10 +112,9 @@ class ActiveRun:
         """The run as it is now, for the terminal."""
         phase = self.tracker.current
         rate, p95_ms = self.recent.figures(now_us(), self.elapsed_s)
-        runner = self._environment.runner
         return Snapshot(
             phase=phase.name if phase else "starting",
-            users=runner.user_count if runner else 0,
+            users=self.users,
             requests_per_s=rate,
             p95_ms=p95_ms,
             errors=self.recent.errors,
@@ -143,10 +171,17 @@ class ActiveRun:
                     )
                     for phase in self.tracker.phases(now_us())
                 ],
+                "stopped_by": self.stopped_by,
                 "workers": [worker.record() for worker in self.intake.workers.values()],
+                "search": self._search(),
                 "samples_missing": self.intake.samples_missing,
             }
         )
+
+    def _search(self) -> SearchRecord | None:
+        """What the shape has found, where it searches for a load."""
+        found = getattr(self._environment.shape_class, "search_record", None)
+        return None if found is None else SearchRecord.model_validate(found)
 
 
 def _outcome_of(seal: Callable[[Manifest], None], manifest: Manifest) -> Exception | None:

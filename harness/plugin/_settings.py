@@ -55,15 +55,23 @@ class Settings:
     metrics_urls: Mapping[str, str]
 
 
-def resolve_settings(environment: Environment) -> Settings:
-    """Read options and harness.toml. Raises ConfigError or UserError with one line."""
+def resolve_settings(environment: Environment, *, shape_is_chosen: bool = True) -> Settings:
+    """Read options and harness.toml. Raises ConfigError or UserError with one line.
+
+    The web UI's class picker stands on the first shape that was loaded until one is chosen: what cannot
+    be run with that one is no mistake yet.
+    """
     options: Any = environment.parsed_options
     config = load_config(options.config_file or None)
     name = options.scenario or _stem(options.locustfile)
     scenario, criteria = _scenario(config, name, explicit=bool(options.scenario))
-    for rule_name, text in criteria.items():
+    load_criteria = config.load_criteria_of(name) if scenario else {}
+    for rule_name, text in (criteria | load_criteria).items():
         parse_rule(rule_name, text)
-    _check_shape(environment)
+    if shape_is_chosen:
+        _check_shape(environment)
+    # A shape that counts its requests has them all measured.
+    whole_holds = bool(getattr(environment.shape_class, "whole_holds", False))
     access_to_service(environment.user_classes)
     check_arrival_users(environment.user_classes)
     runs_dir = config.runs_path(options.runs_dir or None)
@@ -73,9 +81,15 @@ def resolve_settings(environment: Environment) -> Settings:
             name=name,
             description=scenario.description if scenario else "",
             criteria=criteria,
-            warm_up_s=scenario.warm_up_s if scenario else 5.0,
-            settle_s=scenario.settle_s if scenario else None,
+            load_criteria=load_criteria,
+            warm_up_s=0.0 if whole_holds else scenario.warm_up_s if scenario else 5.0,
+            settle_s=0.0 if whole_holds else scenario.settle_s if scenario else None,
+            abort_on_critical=options.abort_on_critical or bool(scenario and scenario.abort_on_critical),
+            live_window_s=scenario.live_window_s if scenario else 30.0,
+            live_grace_s=scenario.live_grace_s if scenario else None,
             load=_load(environment),
+            derived=scenario.derived if scenario else {},
+            trace_url=config.monitoring.trace_url,
         ),
         runs_dir=runs_dir,
         seed=_seed(options.run_seed, scenario),
@@ -139,7 +153,7 @@ def ask_target(url: str, access: Access | None = None) -> TargetRecord:
             f"what listens at {public_url(url)} does not speak HTTP ({type(error).__name__}); "
             "name the service with --host"
         ) from error
-    return _target_record(url, document)
+    return target_record(url, document)
 
 
 def _tls_reason(*errors: BaseException) -> str:
@@ -270,10 +284,11 @@ def _metrics_urls(config: Config, host: str) -> dict[str, str]:
 
 def _check_shape(environment: Environment) -> None:
     """A shape whose options cannot be run would otherwise fail after the load has begun."""
-    schedule = getattr(environment.shape_class, "schedule", None)
-    if schedule is not None:
+    shape = environment.shape_class
+    check = getattr(shape, "check_options", None) or getattr(shape, "schedule", None)
+    if check is not None:
         try:
-            schedule()
+            check()
         except ValueError as error:
             raise ConfigError(f"{type(environment.shape_class).__name__}: {error}") from error
 
@@ -289,19 +304,29 @@ def _check_writable(runs_dir: Path) -> None:
 
 
 def _load(environment: Environment) -> dict[str, Any]:
+    """What makes up the load, for the manifest and the fingerprint.
+
+    A shape names its options in `load_options`, and so may a user class; Locust's own count where the
+    shape reads them.
+    """
     options = vars(environment.parsed_options) if environment.parsed_options else {}
-    if environment.shape_class is None:
-        names: tuple[str, ...] = ("num_users", "spawn_rate", "run_time")
-        load: dict[str, Any] = {}
-    else:
-        names = ("levels", "hold_s", "spawn_rate_per_s")
-        load = {"shape_class": type(environment.shape_class).__name__}
+    shape = environment.shape_class
+    load: dict[str, Any] = {}
+    names: list[str] = []
+    if shape is None or shape.use_common_options:
+        names += ["num_users", "spawn_rate", "run_time"]
+    if shape is not None:
+        load = {"shape_class": type(shape).__name__}
+        names += getattr(shape, "load_options", ())
+    for user_class in environment.user_classes:
+        names += getattr(user_class, "load_options", ())
     load |= {name: options[name] for name in names if options.get(name) is not None}
     return load | {"user_classes": sorted(user_class.__name__ for user_class in environment.user_classes)}
 
 
-def _target_record(url: str, document: Any) -> TargetRecord:
-    provider = document.get("provider") if isinstance(document, dict) else None
+def target_record(url: str, document: Any) -> TargetRecord:
+    """From the document of `GET /info`; a provider itself has what others have under `provider` on top."""
+    provider = document.get("provider", document) if isinstance(document, dict) else None
     if not isinstance(provider, dict):
         return TargetRecord(url=public_url(url))
     mode = provider.get("mode")

@@ -1,4 +1,4 @@
-"""The harness in Locust's web UI: finished runs with their verdicts, and a door that is shut.
+"""The harness in Locust's web UI: a tab with the run that lasts and those before, and a door that is shut.
 
 Locust's UI answers any web page that the user has open (CORS is open to all) and runs Flask in
 debug mode. Both are closed here; commands that another site's page sends are refused.
@@ -6,25 +6,22 @@ debug mode. Both are closed here; commands that another site's page sends are re
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, jsonify, request, send_file
+from flask import Flask, Response, abort, jsonify, request
 from locust.env import Environment
 from locust.web import WebUI
 
 from harness.engine import access_to_service
 from harness.errors import HarnessError
 from harness.plugin._settings import ask_target, host_of
-from harness.runs import Manifest
-
-if TYPE_CHECKING:
-    from harness.reports import Judged
+from harness.plugin._web_live import MOST_RUNS, FinishedRuns, LiveDocument
+from harness.plugin._web_pages import LivePages
 
 logger = logging.getLogger(__name__)
 
-Finished = Callable[[], list[tuple[Manifest, "Judged"]]]
+Finished = Callable[[], FinishedRuns]
 
 _TAB = "harness"
 _COLUMNS = {
@@ -34,13 +31,20 @@ _COLUMNS = {
     "headline": "In words",
     "folder": "Folder",
 }
+_LINKS = {
+    "report.html": "Report of the latest run",
+    "summary.json": "Figures of the latest run (JSON)",
+    "requests.parquet": "Requests of the latest run (Parquet)",
+}
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class WebSide:
-    """Adds the tab `Verdicts` and the route `/harness/report/<run id>`; `finished` lists the runs."""
+    """Adds the tab `Verdicts` and the routes under `/harness/`; `finished` lists the runs."""
 
-    def __init__(self, environment: Environment, web_ui: WebUI, finished: Finished) -> None:
+    def __init__(
+        self, environment: Environment, web_ui: WebUI, live: LiveDocument, finished: Finished
+    ) -> None:
         self._environment = environment
         self._web_ui = web_ui
         assert web_ui.app is not None, "Locust makes the application before `init`"  # noqa: S101
@@ -49,6 +53,7 @@ class WebSide:
         self._base_path = getattr(environment.parsed_options, "web_base_path", "") or ""
         self._shut_the_door()
         self._add_tab()
+        LivePages(self._app, web_ui, self._base_path, live, finished)
         warn_if_open(environment)
 
     def _shut_the_door(self) -> None:
@@ -91,17 +96,13 @@ class WebSide:
                     {"key": _TAB, "structure": [{"key": k, "title": t} for k, t in _COLUMNS.items()]}
                 ],
                 "extended_csv_files": [
-                    {"href": f"{self._base_path}/harness/report/latest", "title": "Report of the latest run"}
+                    {"href": f"{self._base_path}/harness/runs/latest/{name}", "title": title}
+                    for name, title in _LINKS.items()
                 ],
             }
 
         web_ui.update_template_args = with_tab  # type: ignore[method-assign]
         app.after_request(self._with_verdicts)
-        app.add_url_rule(
-            f"{self._base_path}/harness/report/<run_id>",
-            "harness_report",
-            web_ui.auth_required_if_enabled(self._report),
-        )
 
     def _with_verdicts(self, response: Response) -> Response:
         if request.path.endswith("/stats/requests") and response.is_json:
@@ -119,16 +120,8 @@ class WebSide:
                 "headline": judged.judgement.headline,
                 "folder": str(judged.report_path.parent),
             }
-            for manifest, judged in reversed(self._finished())
+            for manifest, judged in reversed(self._finished()[-MOST_RUNS:])
         ]
-
-    def _report(self, run_id: str) -> Response:
-        """The HTML report of a run of this process; `latest` is the last one that ended."""
-        runs = self._finished()
-        wanted = [judged for manifest, judged in runs if run_id in {manifest.run_id, "latest"}]
-        if not wanted:
-            abort(404, "no such run" if runs else "no run of this Locust process has ended yet")
-        return send_file(Path(wanted[-1].report_path).resolve(), mimetype="text/html")
 
 
 def warn_if_open(environment: Environment) -> None:

@@ -247,3 +247,29 @@ def test_a_class_and_a_shape_are_picked_in_the_form(web: Web, service: Service) 
     _wait_until(lambda: "levels must all be at least 1" in web.get("/logs")[1])
     assert refused
     assert web.runs() == [run]
+
+
+CRITICAL = """
+live_window_s = 2.0
+live_grace_s = 1.0
+abort_on_critical = true
+criteria = ["quick"]
+
+[criteria]
+quick = "p50(response_time) < 1 ms"
+"""
+
+
+@pytest.mark.parametrize("web", [()], indirect=True, ids=["local"])
+def test_each_test_is_ended_by_its_own_critical_criterion(web: Web, service: Service, tmp_path: Path) -> None:
+    """What the first test found must not end the second before it has found anything."""
+    (tmp_path / "harness.toml").write_text(SHORT_RUNS + CRITICAL)
+    for number in (1, 2):
+        assert web.post("/swarm", user_count=4, spawn_rate=4)["success"]
+        _wait_until(lambda n=number: len(web.runs()) == n)
+        manifest = web.runs()[-1] / "manifest.json"
+        _wait_until(lambda path=manifest: '"sealed"' in path.read_text(), 60)
+        stop = json.loads(manifest.read_text())["stopped_by"]
+        assert stop["criterion"] == "quick"
+        assert stop["at_s"] > 5, "two evaluations, 3 s apart, from the second's own beginning"
+        _wait_until(lambda: json.loads(web.get("/stats/requests")[1])["state"] == "stopped")
