@@ -1,6 +1,8 @@
 """From a run to its figures: the measured window, samples, groups, every one an `Estimate`."""
 
 from harness.analysis._benchmark_series import benchmark_series
+from harness.analysis._capacity import merged_capacity
+from harness.analysis._capacity_model import Capacity, LoadLevel, Resource, Saturation
 from harness.analysis._compare_metric import compare_metric
 from harness.analysis._comparison import (
     WORK,
@@ -18,6 +20,7 @@ from harness.analysis._comparison import (
 from harness.analysis._comparison_read import FULL, Points, baseline_points, run_series
 from harness.analysis._contributions import OUTSIDE
 from harness.analysis._dataset import Dataset, RequestDataset
+from harness.analysis._endurance_model import DriftFigure, Recovery
 from harness.analysis._generator_load import (
     Arrivals,
     InFlight,
@@ -27,6 +30,7 @@ from harness.analysis._generator_load import (
     schedule_delays_ms,
     worker_phases,
 )
+from harness.analysis._held import HeldDataset, recent_dataset, settled_holds, step_dataset
 from harness.analysis._history import (
     HISTORY,
     HistoryChange,
@@ -39,12 +43,15 @@ from harness.analysis._history import (
 )
 from harness.analysis._locust import LocustDataset
 from harness.analysis._model import (
+    ComponentStep,
     ComponentTime,
+    DerivedFigure,
     ErrorGroup,
     Group,
     Histogram,
     LoadStep,
     Measurements,
+    ModelFigures,
     NotMeasured,
     Selection,
     ServiceResources,
@@ -52,7 +59,9 @@ from harness.analysis._model import (
     Summary,
     TimeSeries,
     Totals,
+    TrendChange,
     TrendPoint,
+    WarmUpCheck,
     Window,
     WindowPiece,
 )
@@ -60,7 +69,7 @@ from harness.analysis._quantities import QUANTITIES, STATISTICS, Kind, Quantity,
 from harness.analysis._samples import NO_TIME, moments
 from harness.analysis._slice import needed_samples
 from harness.analysis._summary import provider_words, summarise
-from harness.analysis._trend import NOT_COMPARABLE, Trend, trend
+from harness.analysis._trend import NOT_COMPARABLE, Trend, trend, trend_changes, with_run
 
 __all__ = [
     "FULL",
@@ -72,26 +81,36 @@ __all__ = [
     "STATISTICS",
     "WORK",
     "Arrivals",
+    "Capacity",
+    "ComponentStep",
     "ComponentTime",
     "Contribution",
     "Counts",
     "Dataset",
+    "DerivedFigure",
+    "DriftFigure",
     "ErrorGroup",
     "Group",
+    "HeldDataset",
     "Histogram",
     "HistoryChange",
     "HistoryRow",
     "InFlight",
     "Kind",
+    "LoadLevel",
     "LoadStep",
     "LocustDataset",
     "Measurements",
     "Metric",
+    "ModelFigures",
     "NotMeasured",
     "Points",
     "Quantity",
+    "Recovery",
     "RequestDataset",
+    "Resource",
     "RunSeries",
+    "Saturation",
     "Selection",
     "ServiceResources",
     "Share",
@@ -100,8 +119,10 @@ __all__ = [
     "TimeSeries",
     "Totals",
     "Trend",
+    "TrendChange",
     "TrendPoint",
     "Values",
+    "WarmUpCheck",
     "Window",
     "WindowPiece",
     "WorkerPhase",
@@ -115,18 +136,24 @@ __all__ = [
     "history_changes",
     "in_flight_by_phase",
     "merge_history",
+    "merged_capacity",
     "metrics_of",
     "moments",
     "needed_samples",
     "provider_words",
     "quantile_of",
     "read_history",
+    "recent_dataset",
     "row_of_folder",
     "run_from_json",
     "run_series",
     "run_to_json",
     "schedule_delays_ms",
+    "settled_holds",
+    "step_dataset",
     "summarise",
     "trend",
+    "trend_changes",
+    "with_run",
     "worker_phases",
 ]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from harness.analysis._samples import Samples, has_flag, time_between
 from harness.analysis._sorted import Sorted, blocks
 from harness.analysis._table import NO_TIME
+from harness.analysis._time_order import TimeOrder
 from harness.stats import BOOTSTRAP_UP_TO, Estimate, Moments, Stretches, mean, mean_of_many, proportion
 
 _FLAG_BYTES = 256
@@ -23,7 +24,8 @@ _FLAG_BYTES = 256
 class Cells:
     """All cells of a run; `part` gives those of a group."""
 
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, samples: Samples, order: TimeOrder | None = None) -> None:
+        self.order = order or TimeOrder(samples)
         placed = samples.placed
         self._placed, self._columns = placed, placed.columns
         category, name = (placed.columns.words[word] for word in ("category", "name"))
@@ -61,7 +63,12 @@ class Cells:
             chosen &= self._keys[2] == name
             labels &= np.arange(self._shape[2]) == name + 1
         return Part(
-            self, tuple(whole if indices is None else indices), np.flatnonzero(chosen), labels.ravel()
+            self,
+            tuple(whole if indices is None else indices),
+            np.flatnonzero(chosen),
+            labels.ravel(),
+            category,
+            name,
         )
 
     def labels(self, word: str) -> tuple[str, ...]:
@@ -155,12 +162,17 @@ class Cells:
 
 @dataclass(slots=True, frozen=True)
 class Part:
-    """The cells of one group. `indices` are the pieces, `labels` the categories and names chosen."""
+    """The cells of one group.
+
+    `indices` are the pieces, `labels` the categories and names chosen, and `category` and `name` their codes.
+    """
 
     cells: Cells
     indices: tuple[int, ...]
     chosen: NDArray[np.intp]
     labels: NDArray[np.bool_]
+    category: int | None = None
+    name: int | None = None
 
     @property
     def requests(self) -> int:
@@ -182,6 +194,10 @@ class Part:
     def service(self) -> Stretches:
         """Service times of the latency samples, ms."""
         return self.cells.service.of(self.chosen.tolist())
+
+    def worth(self, column: str, statistics: Sequence[str]) -> dict[str, int]:
+        """How many independent samples the times are worth, by statistic; see `TimeOrder`."""
+        return self.cells.order.worth(column, statistics, self.indices, self.category, self.name)
 
     def mean(self, column: str, unit: str) -> Estimate | None:
         """The mean of a column of numbers over the samples that ended; None where none has one."""

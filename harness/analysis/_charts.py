@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +67,11 @@ def time_series(dataset: RequestDataset, manifest: Manifest) -> TimeSeries | Non
     )
 
 
-def slowest(dataset: RequestDataset) -> list[SlowRequest]:
-    """The ten slowest latency samples of the measured window, slowest first, with their components."""
+def slowest(dataset: RequestDataset, trace_url: str | None = None) -> list[SlowRequest]:
+    """The ten slowest latency samples of the measured window, slowest first, with their components.
+
+    `trace_url` is where traces can be seen, with `{trace_id}` for the id.
+    """
     times = dataset.cells.part().response
     if not times.size:
         return []
@@ -85,11 +89,20 @@ def slowest(dataset: RequestDataset) -> list[SlowRequest]:
             response_time_ms=ms,
             outcome=columns.words["outcome"].at(row),
             components_ms=components[row],
+            trace_id=trace_id,
+            trace_url=_url_of(trace_url, trace_id),
         )
-        for row, piece, ms, case_id in zip(
-            rows, pieces, response_ms, columns.texts("case_id", rows), strict=True
+        for row, piece, ms, case_id, trace_id in zip(
+            *(rows, pieces, response_ms, columns.texts("case_id", rows), columns.texts("trace_id", rows)),
+            strict=True,
         )
     ]
+
+
+def _url_of(trace_url: str | None, trace_id: str) -> str | None:
+    if not trace_url or not trace_id:
+        return None
+    return trace_url.replace("{trace_id}", quote(trace_id, safe=""))
 
 
 def _as_slow_as(dataset: RequestDataset, least_ms: float) -> list[int]:

@@ -18,9 +18,9 @@ from harness.analysis._comparison import (
     Values,
     series_name,
 )
+from harness.analysis._components import ADDITIVE, TOTAL
 from harness.analysis._contributions import contributions
 from harness.analysis._dataset import Dataset, RequestDataset
-from harness.analysis._groups import ADDITIVE, TOTAL
 from harness.analysis._locust import LocustDataset
 from harness.analysis._model import NotMeasured, Selection
 from harness.analysis._quantities import PER_CASE, QUANTITIES, quantile_of

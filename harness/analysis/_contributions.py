@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis._comparison import PROVIDER_PARTS, Contribution, Metric
+from harness.analysis._components import ADDITIVE, TOTAL, _additive
 from harness.analysis._dataset import RequestDataset
-from harness.analysis._groups import ADDITIVE, TOTAL, _additive
 from harness.analysis._model import NotMeasured, Selection
 from harness.analysis._quantities import quantile_of
 

@@ -11,17 +11,22 @@ from numpy.typing import NDArray
 
 from harness.analysis._cells import Cells
 from harness.analysis._model import NotMeasured, Selection, Window
-from harness.analysis._quantities import describe
+from harness.analysis._quantities import QUANTITIES, describe
 from harness.analysis._samples import Samples, limited, place
 from harness.analysis._slice import Slice, measure, of_values
 from harness.analysis._spans import ComponentTimes
 from harness.analysis._table import NO_TIME, RequestColumns
+from harness.analysis._time_order import TimeOrder
 from harness.analysis._window import MeasuredWindow, measured_window, moment_us
 from harness.runs import Manifest, Run, RunSource
 from harness.stats import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+#: Quantities whose intervals widen by what neighbouring samples share.
+_DEPENDENT = ("response_time", "service_time")
 
 
 class Dataset(ABC):
@@ -94,7 +99,12 @@ class RequestDataset(Dataset):
     @cached_property
     def cells(self) -> Cells:
         """The measured window cut up for groups."""
-        return Cells(self.samples)
+        return Cells(self.samples, self.order)
+
+    @cached_property
+    def order(self) -> TimeOrder:
+        """The latency samples of the measured window in the order of time."""
+        return TimeOrder(self.samples)
 
     def in_pieces(self, indices: range | tuple[int, ...]) -> Slice:
         """The requests of some of the window's pieces."""
@@ -130,7 +140,15 @@ class RequestDataset(Dataset):
             return chosen
         if quantity == "component_time":
             return of_values(self.component_times(chosen, selection), statistic, quantity)
-        return measure(chosen, statistic, quantity)
+        return measure(chosen, statistic, quantity, self._worth(chosen, statistic, quantity))
+
+    def _worth(self, chosen: Slice, statistic: str, quantity: str) -> int | None:
+        """How many independent samples the times of a slice are worth; None where it is not looked for."""
+        if quantity not in _DEPENDENT:
+            return None
+        wanted = np.zeros(len(self.samples), dtype=np.bool_)
+        wanted[chosen.frame.numbered()[chosen.flagged("latency")]] = True
+        return self.order.worth_of(QUANTITIES[quantity].column, statistic, chosen.indices, wanted)
 
     def component_times(self, chosen: Slice, selection: Selection) -> NDArray[np.float64]:
         """Time in a component, ms, per successful request in which it occurred."""

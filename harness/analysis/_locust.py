@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.analysis._capacity import steps_capacity
 from harness.analysis._dataset import Dataset
 from harness.analysis._groups import ALL
 from harness.analysis._locust_history import Step, load_steps_of
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 _NEVER = "stock Locust CSVs do not hold it"
 _UNKNOWN = ("category", "model", "component")
+_NO_LIMIT = (
+    "not known: stock Locust CSVs hold neither the generator's CPU, nor the services' figures, nor the "
+    "causes of errors"
+)
 _NOTES = (
     "Percentiles are Locust's, rounded to two significant digits; intervals are widened by the rounding.",
     "Figures cover the whole test: warm-up, ramps and failed requests are in them.",
@@ -136,6 +141,7 @@ def summarise_locust(run: Run, data: LocustDataset) -> Summary:
     """The summary of stock CSVs: fewer fields, `exact` False, and notes that say what the figures are."""
     tables = run.locust
     total = data.total
+    steps = [_step(step) for step in data.steps]
     return Summary(
         run_id=run.manifest.run_id,
         scenario=run.manifest.scenario.name,
@@ -150,12 +156,13 @@ def summarise_locust(run: Run, data: LocustDataset) -> Summary:
         by_category={},
         by_name={row.label: _group(row.label, row) for row in data.rows},
         components=(),
-        steps=[_step(step) for step in data.steps],
+        steps=steps,
         errors=_errors(tables.failures) if tables is not None and tables.failures is not None else (),
         histogram=None,
         series=None,
         slowest=(),
         notes=(*_NOTES, *exception_notes(run)),
+        capacity=steps_capacity(run.manifest.run_id, steps, _NO_LIMIT),
     )
 
 

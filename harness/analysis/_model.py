@@ -4,10 +4,12 @@ Verdicts, reports and summary.json are built from these alone. Nothing here comp
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from harness.stats import Estimate
+from harness.analysis._capacity_model import Capacity
+from harness.analysis._endurance_model import DriftFigure, Recovery
+from harness.stats import ChangePoint, Estimate
 
 
 @dataclass(slots=True, frozen=True)
@@ -108,14 +110,37 @@ class ComponentTime:
 
 
 @dataclass(slots=True, frozen=True)
+class ComponentStep:
+    """Time in one component of the service in a load step, over the successful requests of a category.
+
+    In `mean` a request without the component counts as 0, so that the means of the additive ones add
+    up to the time inside the service; `p95` is of the requests in which it occurred.
+    """
+
+    phase: str
+    users: int
+    category: str
+    component: str
+    mean: Estimate
+    p95: Estimate | None = None
+    additive: bool = True
+
+
+@dataclass(slots=True, frozen=True)
 class LoadStep:
-    """One hold phase: what load went in and what came out."""
+    """One hold phase: what load went in and what came out.
+
+    `arrivals_per_s` is what was asked for in an open loop, None in a closed one. `errors_by_cause` counts
+    the failed requests by `service`, `provider`, `network`, `generator` and `answer`.
+    """
 
     phase: str
     users: int
     seconds: float
     group: Group
     by_category: Mapping[str, Group]
+    arrivals_per_s: float | None = None
+    errors_by_cause: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True, frozen=True)
@@ -151,7 +176,10 @@ class TimeSeries:
 
 @dataclass(slots=True, frozen=True)
 class SlowRequest:
-    """One of the slowest requests, with its components where the service told them."""
+    """One of the slowest requests, with its components where the service told them.
+
+    `trace_id` is empty where none was sent; `trace_url` is where the trace can be seen, if that is known.
+    """
 
     case_id: str
     category: str
@@ -160,6 +188,8 @@ class SlowRequest:
     response_time_ms: float
     outcome: str
     components_ms: Mapping[str, float]
+    trace_id: str = ""
+    trace_url: str | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -174,6 +204,40 @@ class TrendPoint:
 
 
 @dataclass(slots=True, frozen=True)
+class TrendChange:
+    """A new level of a category's p95 response time; `run_id` is the first run that has it."""
+
+    category: str
+    run_id: str
+    started_at: str
+    change: ChangePoint
+
+
+@dataclass(slots=True, frozen=True)
+class WarmUpCheck:
+    """Whether the samples say that the service warmed up for longer than was left out.
+
+    `configured_s` is the scenario's warm-up, `lasted_s` when the response times of the first measured
+    phase came to rest, both from the start of the run; None where they were at rest from the first
+    measured sample on, or where it cannot be told. `before` is the mean of all samples of the phase,
+    `after` of those from then on.
+    """
+
+    phase: str
+    configured_s: float
+    lasted_s: float | None
+    n: int
+    before: Estimate
+    after: Estimate
+    method: str
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether nothing of the warm-up is seen in the figures."""
+        return self.lasted_s is None
+
+
+@dataclass(slots=True, frozen=True)
 class ServiceResources:
     """What one service used and held in a measured phase, as it told itself once a second.
 
@@ -184,6 +248,44 @@ class ServiceResources:
     phase: str
     service: str
     figures: Mapping[str, Estimate]
+
+
+@dataclass(slots=True, frozen=True)
+class DerivedFigure:
+    """A figure that the scenario makes from others of the same run; `reason` says why there is none.
+
+    `formula` is how: a statistic of some requests (`of`), over that of others (`to`) where it is a ratio,
+    and over the number that it is divided by. A ratio has no unit.
+    """
+
+    name: str
+    title: str
+    formula: str
+    figure: Estimate | None
+    of: Estimate | None
+    to: Estimate | None
+    reason: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class ModelFigures:
+    """Calls of one model under one request name, where requests tell their model.
+
+    `response_time` has `mean`, `stdev`, `min`, `max`, `p50`, `p95`, `p99`; `time_to_first_token` the same,
+    empty where nothing was streamed. `inter_token` is the mean time between a stream's tokens, per call;
+    `tokens_per_s` the mean speed of its calls after the first token. `cost_per_thousand` is of 1000 calls.
+    """
+
+    model: str
+    name: str
+    requests: int
+    response_time: Mapping[str, Estimate]
+    error_rate: Estimate
+    time_to_first_token: Mapping[str, Estimate]
+    inter_token: Estimate | None
+    tokens_per_s: Estimate | None
+    output_tokens: Estimate | None
+    cost_per_thousand: Estimate | None
 
 
 @dataclass(slots=True, frozen=True)
@@ -221,3 +323,11 @@ class Summary:
     slowest: Sequence[SlowRequest]
     notes: tuple[str, ...]
     resources: Sequence[ServiceResources] = ()
+    component_steps: Sequence[ComponentStep] = ()
+    capacity: Capacity | None = None
+    warm_up: WarmUpCheck | None = None
+    trend_changes: Sequence[TrendChange] = ()
+    derived: Sequence[DerivedFigure] = ()
+    models: Sequence[ModelFigures] = ()
+    drifts: Sequence[DriftFigure] = ()
+    recovery: Recovery | None = None

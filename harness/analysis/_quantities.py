@@ -16,11 +16,12 @@ REPORTED = ("mean", "min", "p50", "p90", "p95", "p99", "p99.9", "max")
 
 
 class Kind(enum.StrEnum):
-    """How a quantity is measured: a value per request, a share of the requests, events per second."""
+    """How a quantity is measured: a value per request, a share of them, events per second, a load."""
 
     VALUE = "value"
     SHARE = "share"
     RATE = "rate"
+    LOAD = "load"
 
 
 @dataclass(slots=True, frozen=True)
@@ -48,6 +49,7 @@ _ALL = (
     Quantity("success_rate", Kind.SHARE, "%", "success rate"),
     Quantity("throughput", Kind.RATE, "req/s", "throughput"),
     Quantity("goodput", Kind.RATE, "req/s", "goodput"),
+    Quantity("slo_capacity", Kind.LOAD, "", "capacity at the criteria"),
 )
 
 #: Every quantity by its name.

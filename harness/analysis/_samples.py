@@ -144,7 +144,7 @@ class Samples:
     def _whole(self, column: str) -> NDArray[Any]:
         columns = self.placed.columns
         match column:
-            case "first_byte_at" | "first_token_at":
+            case "first_byte_at" | "first_token_at" | "last_token_at":
                 return columns.moment(column)
             case "piece" | "batch":
                 return np.asarray(getattr(self.placed, column))

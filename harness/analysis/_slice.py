@@ -1,6 +1,6 @@
 """A group of requests inside (part of) the measured window, and the figures it yields."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,14 +70,19 @@ class Slice:
         return batches.rate(batches.counts(self.frame.values("batch")[done]), self.indices)
 
 
-def figure(values: NDArray[np.float64], statistic: str, unit: str) -> Estimate:
-    """One statistic of samples. Extremes and the count are facts about this run: low = high = value."""
+def figure(
+    values: NDArray[np.float64], statistic: str, unit: str, n_effective: int | None = None
+) -> Estimate:
+    """One statistic of samples. Extremes and the count are facts about this run: low = high = value.
+
+    `n_effective` is how many independent samples they are worth, for a quantile or the mean.
+    """
     q = quantile_of(statistic)
     if q is not None:
-        return quantile(values, q, unit=unit)
+        return quantile(values, q, unit=unit, n_effective=n_effective)
     match statistic:
         case "mean":
-            return mean(values, unit=unit)
+            return mean(values, unit=unit, n_effective=n_effective)
         case "stdev":
             return stdev(values, unit=unit)
         case "count":
@@ -90,16 +95,23 @@ def figure(values: NDArray[np.float64], statistic: str, unit: str) -> Estimate:
             raise ValueError(f"no statistic of samples is called {statistic!r}")
 
 
-def figures(samples: Stretches, statistics: Sequence[str], unit: str) -> dict[str, Estimate]:
-    """Quantiles, `mean`, `min` and `max` by name; empty where there is no sample."""
+def figures(
+    samples: Stretches, statistics: Sequence[str], unit: str, worth: Mapping[str, int] | None = None
+) -> dict[str, Estimate]:
+    """Quantiles, `mean`, `min` and `max` by name; empty where there is no sample.
+
+    `worth` is by statistic how many independent samples they are worth, where that is known.
+    """
     if not samples.size:
         return {}
     by_quantile = {name: q for name in statistics if (q := quantile_of(name)) is not None}
-    quantiles = samples.quantiles(tuple(by_quantile.values()), unit=unit)
+    counts = worth or {}
+    n_effective = [counts.get(name, samples.size) for name in by_quantile]
+    quantiles = samples.quantiles(tuple(by_quantile.values()), unit=unit, n_effective=n_effective)
     found = dict(zip(by_quantile, quantiles, strict=True))
     least, largest = samples.at([0, samples.size - 1]).tolist()
     found |= {
-        "mean": samples.mean(unit=unit),
+        "mean": samples.mean(unit=unit, n_effective=counts.get("mean")),
         "min": _extreme("min", least, samples.size, unit),
         "max": _extreme("max", largest, samples.size, unit),
     }
@@ -110,7 +122,9 @@ def _extreme(name: str, value: float | None, n: int, unit: str) -> Estimate:
     return Estimate(value, value, value, n, f"{name} of this run's samples", unit)
 
 
-def measure(piece: Slice, statistic: str, quantity: str) -> Estimate | NotMeasured:
+def measure(
+    piece: Slice, statistic: str, quantity: str, n_effective: int | None = None
+) -> Estimate | NotMeasured:
     """A statistic of a quantity that every request row holds (all but `component_time`)."""
     what = QUANTITIES[quantity]
     if what.kind is Kind.SHARE:
@@ -118,15 +132,17 @@ def measure(piece: Slice, statistic: str, quantity: str) -> Estimate | NotMeasur
         return estimate if estimate.n else NotMeasured("no request ended in the measured window")
     if what.kind is Kind.RATE:
         return piece.events(quantity) if piece.pieces else NotMeasured("the measured window is empty")
-    return of_values(piece.values(what.column), statistic, quantity)
+    return of_values(piece.values(what.column), statistic, quantity, n_effective)
 
 
-def of_values(values: NDArray[np.float64], statistic: str, quantity: str) -> Estimate | NotMeasured:
+def of_values(
+    values: NDArray[np.float64], statistic: str, quantity: str, n_effective: int | None = None
+) -> Estimate | NotMeasured:
     """A statistic of samples of a quantity; says so where there is none."""
     what = QUANTITIES[quantity]
     if not len(values):
         return NotMeasured(f"no sample of {what.words} in the measured window")
-    return figure(values, statistic, what.unit)
+    return figure(values, statistic, what.unit, n_effective)
 
 
 def needed_samples(statistic: str) -> int:

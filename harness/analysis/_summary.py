@@ -4,13 +4,20 @@ from collections import Counter
 
 import numpy as np
 
+from harness.analysis._capacity import run_capacity
 from harness.analysis._charts import histogram, slowest, time_series
+from harness.analysis._components import component_figures
 from harness.analysis._dataset import Dataset, RequestDataset
-from harness.analysis._groups import ALL, component_times, group, groups_by, load_steps
+from harness.analysis._derived import derived_figures
+from harness.analysis._drift import drifts
+from harness.analysis._groups import ALL, group, groups_by, load_steps
 from harness.analysis._model import ErrorGroup, Summary, Totals
+from harness.analysis._models import model_figures
+from harness.analysis._recovery import recovery
 from harness.analysis._resources import service_resources
 from harness.analysis._samples import Samples
 from harness.analysis._table import NO_TIME
+from harness.analysis._warm_up import warm_up_check, warm_up_note
 from harness.analysis._window import moment_us
 from harness.errors import UnreadableFileError
 from harness.runs import (
@@ -39,6 +46,11 @@ def summarise(run: Run, dataset: Dataset | None = None) -> Summary:
         if not isinstance(data, LocustDataset):
             raise TypeError(f"{type(data).__name__} is not read from a run")
         return summarise_locust(run, data)
+    resources = run.resources()
+    shape = run.manifest.scenario.load.get("shape_class")
+    steps = load_steps(data)
+    components, by_step = component_figures(data)
+    warmed = warm_up_check(data)
     return Summary(
         run_id=run.manifest.run_id,
         scenario=run.manifest.scenario.name,
@@ -52,14 +64,21 @@ def summarise(run: Run, dataset: Dataset | None = None) -> Summary:
         overall=group(ALL, data.cells.part()),
         by_category=groups_by("category", data.cells),
         by_name=groups_by("name", data.cells),
-        components=component_times(data),
-        steps=load_steps(data),
+        components=components,
+        steps=steps,
         errors=error_groups(data.samples),
         histogram=histogram(data),
         series=time_series(data, run.manifest),
-        slowest=slowest(data),
-        notes=(*_notes(run.manifest, data), *exception_notes(run)),
-        resources=service_resources(data.measured, run.resources()),
+        slowest=slowest(data, run.manifest.scenario.trace_url),
+        notes=(*_notes(run.manifest, data), *warm_up_note(warmed), *exception_notes(run)),
+        resources=service_resources(data.measured, resources),
+        component_steps=by_step,
+        capacity=run_capacity(data, steps, by_step, resources),
+        warm_up=warmed,
+        derived=derived_figures(data, run.manifest.scenario.derived),
+        models=model_figures(data),
+        drifts=drifts(data, resources, is_soak=shape == "Soak"),
+        recovery=recovery(data, run.manifest.phases, is_spike=shape == "Spike"),
     )
 
 

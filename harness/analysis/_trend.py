@@ -11,16 +11,20 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.analysis._history import DECIDES_NOTHING, HISTORY, read_history
-from harness.analysis._model import TrendPoint
+from harness.analysis._model import Summary, TrendChange, TrendPoint
 from harness.errors import UnreadableFileError
 from harness.runs import Manifest, RunState
-from harness.stats import Estimate
+from harness.stats import Estimate, change_points
 
 SUMMARY = "summary.json"
 MANIFEST = "manifest.json"
 
 #: Overall verdicts of runs whose figures decide nothing.
 NOT_COMPARABLE = frozenset({"ERROR", "INTERRUPTED", "INVALID"})
+
+#: Runs of a trend that are looked at, and the fewest that tell of levels; as in `harness history`.
+_TREND_RUNS = 50
+_FEWEST_RUNS = 10
 
 _OTHER = "of other load, cases, models, provider, machine or harness (another fingerprint)"
 _UNSEALED = "not sealed"
@@ -76,6 +80,40 @@ def trend(
     points += _kept(results_dir, scenario, limit if before is not None else None, fingerprint, points)
     points.sort(key=lambda point: (_moment(point.started_at) or _EARLIEST, point.run_id, point.category))
     return Trend(tuple(points), dict(sorted(left_out.items())))
+
+
+def with_run(points: Sequence[TrendPoint], summary: Summary, verdict: str) -> list[TrendPoint]:
+    """Earlier runs and this one if it can be compared, oldest first, the last `_TREND_RUNS` of them."""
+    found = [point for point in points if point.run_id != summary.run_id]
+    comparable = verdict not in NOT_COMPARABLE
+    for label, group in (summary.by_category or {"all": summary.overall}).items() if comparable else ():
+        p95 = group.response_time.get("p95")
+        if p95 is not None:
+            found.append(TrendPoint(summary.run_id, summary.started_at, label, p95, verdict))
+    order = list(summary.by_category)
+    found.sort(key=lambda p: order.index(p.category) if p.category in order else len(order))
+    found.sort(key=lambda point: (point.started_at, point.run_id))
+    kept = set(list(dict.fromkeys(point.run_id for point in found))[-_TREND_RUNS:])
+    return [point for point in found if point.run_id in kept]
+
+
+def trend_changes(points: Sequence[TrendPoint]) -> list[TrendChange]:
+    """Change points of each category's p95 over the runs, which are in the order of time.
+
+    A category with fewer than ten runs has none.
+    """
+    found = []
+    for category in dict.fromkeys(point.category for point in points):
+        runs = [
+            (point, point.p95.value)
+            for point in points
+            if point.category == category and point.p95.value is not None
+        ]
+        changes = change_points([value for _, value in runs], unit="ms") if len(runs) >= _FEWEST_RUNS else ()
+        for change in changes:
+            point = runs[change.index][0]
+            found.append(TrendChange(category, point.run_id, point.started_at, change))
+    return found
 
 
 def _kept(

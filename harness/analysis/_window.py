@@ -30,6 +30,7 @@ class Piece:
     users: int
     start_us: int
     end_us: int
+    arrivals_per_s: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -139,7 +140,7 @@ def _settled(holds: list[PhaseRecord], scenario: ScenarioRecord, warm_us: int) -
     for phase in sorted(holds, key=lambda phase: phase.start_us):
         start = max(phase.start_us + round(settle_seconds(phase, scenario) * 1e6), warm_us)
         if start < phase.end_us:
-            yield Piece(phase.name, phase.users, start, phase.end_us)
+            yield Piece(phase.name, phase.users, start, phase.end_us, phase.arrivals_per_s)
 
 
 def _whole_run(manifest: Manifest, warm_us: int, last_us: int | None, users: int) -> tuple[Piece, ...]:

@@ -27,8 +27,10 @@ class Scalability:
     `rate_of_one` is lambda, the throughput at a load of one; `contention` (sigma) is the share of
     work that queues for something shared, `coherency` (kappa) what every pair of users costs;
     both without unit. `peak_load` is sqrt((1 - sigma) / kappa) and `peak_throughput` is X there:
-    without a value where kappa is 0, as throughput then never falls. `r_squared` is of the
-    throughput.
+    without a value where kappa is 0, as throughput then never falls. `knee` is the load at which
+    growth as steep as at first would reach the most there is (X at the peak, lambda / sigma where
+    there is no peak): from there on more load buys little; without a value where growth is linear.
+    `r_squared` is of the throughput.
     """
 
     rate_of_one: Estimate
@@ -36,6 +38,7 @@ class Scalability:
     coherency: Estimate
     peak_load: Estimate
     peak_throughput: Estimate
+    knee: Estimate
     r_squared: float
     n: int
     method: str
@@ -63,6 +66,8 @@ def fit_scalability(loads: ArrayLike, throughputs: ArrayLike, *, unit: str = "re
     >>> fit = fit_scalability(n, 10 * n / (1 + 0.03 * (n - 1) + 0.0004 * n * (n - 1)))
     >>> round(fit.contention.value, 4), round(fit.coherency.value, 6), round(fit.peak_load.value, 1)
     (0.03, 0.0004, 49.2)
+    >>> round(fit.knee.value, 1)  # X(49.2) = 145.5, and 10 from each user
+    14.5
     """
     load, rate = finite_samples(loads), finite_samples(throughputs)
     _check(load, rate)
@@ -80,6 +85,7 @@ def fit_scalability(loads: ArrayLike, throughputs: ArrayLike, *, unit: str = "re
     tops = np.array([_throughput(np.array(peak), *c) for peak, c in zip(peaks, refits, strict=True)])
     peak = _peak(*fitted)
     top = float(_throughput(np.array(peak), *fitted))
+    knees = np.array([_knee(*coefficients) for coefficients in refits])
     notes = _notes(peak, float(np.max(load)), float(np.mean(np.isinf(peaks))))
     return Scalability(
         rate_of_one,
@@ -89,6 +95,7 @@ def fit_scalability(loads: ArrayLike, throughputs: ArrayLike, *, unit: str = "re
         _estimate(
             top if math.isfinite(peak) else math.inf, np.where(np.isinf(peaks), np.inf, tops), n, unit, notes
         ),
+        _estimate(_knee(*fitted), knees, n, ""),
         r_squared,
         n,
         _METHOD,
@@ -140,6 +147,13 @@ def _peak(rate_of_one: float, contention: float, coherency: float) -> float:  # 
     if coherency <= _NOTHING:
         return math.inf
     return max(1.0, math.sqrt(max(1 - contention, 0.0) / coherency))
+
+
+def _knee(rate_of_one: float, contention: float, coherency: float) -> float:
+    if coherency > _NOTHING:
+        peak = _peak(rate_of_one, contention, coherency)
+        return float(_throughput(np.array(peak), rate_of_one, contention, coherency)) / rate_of_one
+    return 1 / contention if contention > _NOTHING else math.inf
 
 
 def _estimate(value: float, drawn: Values, n: int, unit: str, notes: tuple[str, ...] = ()) -> Estimate:

@@ -126,6 +126,11 @@ class Stretches:
         """The sum of all samples."""
         return self._together.n * self._together.mean / self._per_unit
 
+    def total_of_squares(self) -> float:
+        """The sum of the squares of all samples."""
+        whole = self._together
+        return (whole.squares + whole.n * whole.mean**2) / self._per_unit**2
+
     @cached_property
     def _together(self) -> Moments:
         return Moments.together(self._moments or (Moments.of(part) for part in self._parts))

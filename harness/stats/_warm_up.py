@@ -14,7 +14,8 @@ from harness.stats._quantile import finite_samples
 _BATCH = 5
 _FEWEST_BATCHES = 10
 #: Standard errors; more than the 2.6 of a 1 % test, as the cut was chosen where the parts differ most.
-_Z = 3.5
+_Z = 4.0
+_FEWEST_WORTH = 4
 
 
 @dataclass(slots=True, frozen=True)
@@ -22,7 +23,7 @@ class WarmUp:
     """How many samples at the start do not belong to the steady state.
 
     `discard` is the number of leading samples (a multiple of 5) that MSER-5 leaves out. `matters`
-    says whether their mean differs from that of the rest beyond chance (3.5 standard errors); where it
+    says whether their mean differs from that of the rest beyond chance (4 standard errors); where it
     does not, the truncation is that of noise and nothing is to be left out. `steady` is False
     where the point falls into the second half: then no steady state was reached. `before` and
     `after` are the mean of all samples and of those that are kept.
@@ -76,6 +77,14 @@ def warm_up(samples: ArrayLike, *, unit: str = "") -> WarmUp:
 
 
 def _differ(start: NDArray[np.float64], rest: NDArray[np.float64]) -> bool:
-    # The spread of the rest: that of a start of a few samples is not known.
-    error = float(rest.std()) * math.sqrt(1 / effective_n(start) + 1 / effective_n(rest))
+    """Whether the means differ by more than `_Z` standard errors.
+
+    Spread and dependence are those of the rest: of a start of a few samples neither is known. A start
+    that is worth less than `_FEWEST_WORTH` independent samples is one slow moment, and says nothing.
+    """
+    inflation = rest.size / effective_n(rest)
+    counts = [part.size / inflation for part in (start, rest)]
+    if counts[0] < _FEWEST_WORTH:
+        return False
+    error = float(rest.std()) * math.sqrt(sum(1 / count for count in counts))
     return abs(float(start.mean() - rest.mean())) > _Z * error
