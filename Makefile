@@ -27,7 +27,7 @@ check: .venv/.dev ## format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 bench: .venv/.dev ## speed of engine, harness, target and simulator, as ratios (soak: benchmarks/soak.py)
-	@for name in engine overhead simulator target; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+	@for name in engine analysis overhead simulator target; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 	@echo "== micro"; $(BIN)/pytest -q benchmarks/micro --benchmark-json=benchmarks/results/micro.json
 
 test-slow: .venv/.dev ## simulations and soaks

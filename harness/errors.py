@@ -4,6 +4,7 @@ HarnessError
 ├── UserError              exit 2   a mistake of the person at the keyboard: one line, what to change
 │   ├── ConfigError                 harness.toml or a rule in it
 │   ├── UnreadableFileError         a run folder or CSV that is missing, empty, truncated or foreign
+│   ├── NothingCarriedError         a run of which no load met its criteria, where one is needed
 │   └── PortBusyError               a port that something else holds
 └── TargetUnreachableError exit 5   the service did not answer before the load began
 
@@ -56,6 +57,10 @@ class ConfigError(UserError):
 
 class UnreadableFileError(UserError):
     """A run folder or a CSV is missing, empty, truncated or not what it claims to be."""
+
+
+class NothingCarriedError(UserError):
+    """No load level of a run met its criteria, so that there is nothing to plan from."""
 
 
 class PortBusyError(UserError):

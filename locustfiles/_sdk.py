@@ -5,6 +5,7 @@ from typing import Any
 
 import groq
 import httpx
+from groq._base_client import get_platform
 
 _USAGE = {
     "queue_time": 0.1,
@@ -33,8 +34,18 @@ _CHUNK = {
 }
 
 
+def know_platform() -> None:
+    """Ask for the platform here, before any load: the answer is remembered.
+
+    The SDK asks at its first async call, in a native thread, and for the answer starts a subprocess, which
+    under gevent fails there or never returns.
+    """
+    get_platform()
+
+
 def load_sdk() -> None:
     """Make one call of each kind that nobody answers but this module; no network."""
+    know_platform()
     transport = httpx.MockTransport(_answer)
     with groq.Groq(api_key="none", http_client=httpx.Client(transport=transport)) as client:
         question: dict[str, Any] = {"model": "none", "messages": [{"role": "user", "content": "none"}]}

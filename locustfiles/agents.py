@@ -28,22 +28,28 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import httpx
-import orjson
-from groq._base_client import get_platform
 from locust import constant, events, task
 
 import harness.plugin  # noqa: F401 - gives every test a run folder, a verdict and an exit code
 from harness.engine import Answer, AsyncUser, Case, classify, now_us, parse_server_timing
 from locustfiles._cases import CORPUS, DECK, check_assessment
-from target_app.agents import SPECIALISTS, AgentTeam, Slug, rehearse
-from target_app.assessment import Assessment, ProviderInfo
-from target_app.case import CaseRequest, render
-from target_app.errors import CaseError
-from target_app.orchestrator import Orchestrator, usage_of
-from target_app.provider import CallRecord, CallScope, ProviderLayer
-from target_app.settings import Mode, Settings
-from target_app.trace import CaseTrace
+from locustfiles._target_extra import refuse_without_target
+
+try:
+    import httpx
+    import orjson
+
+    from locustfiles._sdk import know_platform
+    from target_app.agents import SPECIALISTS, AgentTeam, Slug, rehearse
+    from target_app.assessment import Assessment, ProviderInfo
+    from target_app.case import CaseRequest, render
+    from target_app.errors import CaseError
+    from target_app.orchestrator import Orchestrator, usage_of
+    from target_app.provider import CallRecord, CallScope, ProviderLayer
+    from target_app.settings import Mode, Settings
+    from target_app.trace import CaseTrace
+except ModuleNotFoundError as error:
+    refuse_without_target("agents.py", error)
 
 PATH = "/openai/v1/chat/completions"
 CATEGORIES = ("simple", "moderate", "complex")
@@ -91,9 +97,7 @@ def _refuse_live(environment: Any, **_: Any) -> None:
 
 # --- the agents of this process ----------------------------------------------------------------
 
-# The SDK asks for the platform at its first call, in a thread, where gevent's subprocess never returns.
-# What it finds is remembered: asked here, it needs no subprocess there.
-get_platform()
+know_platform()
 
 _sent: ContextVar[list[bytes] | None] = ContextVar("sent", default=None)
 

@@ -20,17 +20,23 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import groq
-import httpx
 from locust import LoadTestShape, events, task
 from locust.exception import StopUser
 from locust.runners import STATE_RUNNING
 
 import harness.plugin  # noqa: F401 - gives every test a run folder, a verdict and an exit code
 from harness.engine import Answer, AsyncUser, SseReader, now_us, recorder
-from locustfiles._aiohttp_transport import AiohttpTransport
 from locustfiles._inference import PROMPT, Budget, Call, Plan, fault_of, load_models, make_plan, progress_line
-from locustfiles._sdk import load_sdk
+from locustfiles._target_extra import refuse_without_target
+
+try:
+    import groq
+    import httpx
+
+    from locustfiles._aiohttp_transport import AiohttpTransport
+    from locustfiles._sdk import load_sdk
+except ModuleNotFoundError as error:
+    refuse_without_target("inference.py", error)
 
 MODELS = load_models(Path(__file__).parent / "data" / "models.toml")
 LIVE = os.environ.get("PROVIDER") == "live"

@@ -55,6 +55,9 @@ class Breakpoint(HarnessShape):
                     "measured_s": round(probe.seconds, 3),
                     "meets": probe.meets,
                     "criteria": probe.criteria,
+                    "phase": probe.phase,
+                    "counts": probe.counts,
+                    "trouble": probe.trouble,
                 }
                 for probe in search.probes
             ],
@@ -91,10 +94,14 @@ class Breakpoint(HarnessShape):
             return None
         if outcome is None or not probe.look(outcome.load_criteria, outcome.seconds):
             return self._load_of(probe)
+        probe.phase, probe.trouble = outcome.phase, outcome.generator_trouble
         search.tell(probe)
         self._before, self._probe = probe.load, None
-        if probe.meets is not True and search.next is not None and self._worth() is not None:
-            self._pause_until_s = now_s + search.recovery_s(probe, now_s - self._changed_s)
+        piled_up = probe.meets is not True and self._worth() is not None
+        # The same load again needs a hold of its own, which begins with users that come.
+        if (piled_up and search.next is not None) or search.next == probe.load:
+            rest_s = search.recovery_s(probe, now_s - self._changed_s) if piled_up else 0.0
+            self._pause_until_s = now_s + rest_s
             return 0, self._plan.spawn_rate_per_s(self._before, 0)
         return self._try_next(search, now_s)
 

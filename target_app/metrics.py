@@ -57,6 +57,7 @@ class Metrics:
         self._components = _histogram(
             registry, "component_duration", "Time per component of a case", "component"
         )
+        self._durations = _histogram(registry, "case_duration", "Time per case", "complexity")
         self.in_flight = _gauge(registry, "cases_in_flight", "Cases being worked on")
         self.queued = _gauge(registry, "cases_queued", "Cases waiting for a place")
         self.tasks = _gauge(registry, "asyncio_tasks", "Tasks of the event loop")
@@ -94,6 +95,7 @@ class Metrics:
         if trace.spans:
             self._components.labels("overhead").observe(timings.overhead_ms / 1000)
             self._components.labels("total").observe(timings.total_ms / 1000)
+            self._durations.labels(trace.complexity).observe(timings.total_ms / 1000)
 
     def set_levels(self, levels: Levels) -> None:
         """Set what a process knows only when it looks."""

@@ -11,6 +11,9 @@ import locust  # noqa: F401
 
 del os.environ["LOCUST_SKIP_MONKEY_PATCH"]
 
+# Tests run Locust processes side by side; the tests of the exporter give ports of their own.
+os.environ.setdefault("HARNESS_METRICS_PORT", "0")
+
 # Machines that run tests are busy; a slow example is not a wrong one.
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")

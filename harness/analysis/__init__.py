@@ -20,6 +20,7 @@ from harness.analysis._comparison import (
 from harness.analysis._comparison_read import FULL, Points, baseline_points, run_series
 from harness.analysis._contributions import OUTSIDE
 from harness.analysis._dataset import Dataset, RequestDataset
+from harness.analysis._drift import DRIFT_QUANTITIES
 from harness.analysis._endurance_model import DriftFigure, Recovery
 from harness.analysis._generator_load import (
     Arrivals,
@@ -72,6 +73,7 @@ from harness.analysis._summary import provider_words, summarise
 from harness.analysis._trend import NOT_COMPARABLE, Trend, trend, trend_changes, with_run
 
 __all__ = [
+    "DRIFT_QUANTITIES",
     "FULL",
     "HISTORY",
     "NOT_COMPARABLE",

@@ -1,6 +1,6 @@
 """Figures made from others of the same run: one per part of something, or one over another.
 
-Which they are stands in the scenario (`harness.derived_config`). Both sides are of one run, so that
+Which they are stands in the scenario (`harness.config`). Both sides are of one run, so that
 how runs differ plays no part. Where both sides are about the same cases (the same work done in two
 ways), they are compared case by case: what makes a case slow then cancels.
 """
@@ -16,7 +16,7 @@ from harness.analysis._model import DerivedFigure, NotMeasured, Selection
 from harness.analysis._quantities import QUANTITIES, describe, quantile_of
 from harness.analysis._samples import Samples
 from harness.analysis._slice import figure
-from harness.derived_config import DerivedConfig, RequestsOf
+from harness.config import DerivedConfig, RequestsOf
 from harness.stats import NO_SPREAD, Comparison, Estimate, compare_mean, compare_quantile, mean
 
 #: How many of a side's cases may be missing on the other for a comparison by case: so many, because the

@@ -41,6 +41,9 @@ _SLICE_REQUESTS = 40
 P95, ERRORS, MEMORY = "p95 response time", "error rate", "memory"
 TOO_LITTLE = "too little data"
 
+#: Which of them a rule's quantity is about.
+DRIFT_QUANTITIES = {"response_time_drift": P95, "error_rate_drift": ERRORS, "memory_drift": MEMORY}
+
 Values = NDArray[np.float64]
 
 

@@ -13,13 +13,19 @@ from harness.stats import ChangePoint, Estimate, change_points
 HISTORY = "history.jsonl"
 SUMMARY = "summary.json"
 
+_KEPT = "as kept in the history"
+
 #: Verdicts of runs whose figures are no point of a history.
 DECIDES_NOTHING = frozenset({"ERROR", "INTERRUPTED", "INVALID", "RUNNING", "CRASHED", "NOT REPORTED"})
 
 
 @dataclass(slots=True, frozen=True)
 class HistoryRow:
-    """One run. `p50_ms` and `p95_ms` are by category (`all` for all requests): value, low and high."""
+    """One run. `p50_ms`, `p95_ms` and `mean_ms` are by category (`all`: all requests): value, low, high.
+
+    `component_mean_ms` is by category and component: value, low, high and n. Lines of before there was
+    one of these have none.
+    """
 
     run_id: str
     started_at: str
@@ -35,15 +41,36 @@ class HistoryRow:
     p50_ms: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     p95_ms: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     n: Mapping[str, int] = field(default_factory=dict)
+    mean_ms: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    component_mean_ms: Mapping[str, Mapping[str, Sequence[float | None]]] = field(default_factory=dict)
+
+    @property
+    def decided(self) -> bool:
+        """Whether its figures are a point of a history."""
+        return self.verdict not in DECIDES_NOTHING
 
     def p95(self, category: str) -> Estimate | None:
         """The p95 response time of a category; None where there is none."""
-        ends = self.p95_ms.get(category)
+        return self._of_category(self.p95_ms, category)
+
+    def mean(self, category: str) -> Estimate | None:
+        """The mean response time of a category; None where there is none."""
+        return self._of_category(self.mean_ms, category)
+
+    def component_mean(self, category: str, component: str) -> Estimate | None:
+        """The mean time in a component, over the requests in which it occurred; None where there is none."""
+        ends = self.component_mean_ms.get(category, {}).get(component)
+        if ends is None:
+            return None
+        value, low, high, n = ends
+        return Estimate(value, low, high, int(n or 0), _KEPT, "ms")
+
+    def _of_category(self, table: Mapping[str, Sequence[float | None]], category: str) -> Estimate | None:
+        ends = table.get(category)
         if ends is None:
             return None
         value, low, high = ends
-        method = "as kept in the history"
-        return Estimate(value, low, high, self.n.get(category, 0), method, "ms")
+        return Estimate(value, low, high, self.n.get(category, 0), _KEPT, "ms")
 
 
 @dataclass(slots=True, frozen=True)
@@ -122,7 +149,7 @@ def history_changes(rows: Sequence[HistoryRow]) -> list[HistoryChange]:
     """Change points of p95 per scenario and category, over runs comparable with the scenario's last one."""
     found = []
     for scenario in dict.fromkeys(row.scenario for row in rows):
-        runs = [row for row in rows if row.scenario == scenario and row.verdict not in DECIDES_NOTHING]
+        runs = [row for row in rows if row.scenario == scenario and row.decided]
         alike = [row for row in runs if row.fingerprint == runs[-1].fingerprint]
         for category in sorted({name for row in alike for name in row.p95_ms}):
             points = [(row, p95.value) for row in alike if (p95 := row.p95(category)) is not None]
@@ -150,13 +177,27 @@ def _with_summary(row: HistoryRow, document: Mapping[str, Any]) -> HistoryRow:
         "p50_ms": {name: ends for name, group in groups.items() if (ends := _ends(group, "p50"))},
         "p95_ms": {name: ends for name, group in groups.items() if (ends := _ends(group, "p95"))},
         "n": {name: int(group["requests"]) for name, group in groups.items()},
+        "mean_ms": {name: ends for name, group in groups.items() if (ends := _ends(group, "mean"))},
+        "component_mean_ms": _component_means(document.get("components", ())),
     }
     return _row(record)
 
 
+def _component_means(components: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[float | None]]]:
+    found: dict[str, dict[str, list[float | None]]] = {}
+    for entry in components:
+        if (mean := entry["duration"].get("mean")) is not None:
+            found.setdefault(entry["category"], {})[entry["component"]] = [*_interval(mean), int(mean["n"])]
+    return found
+
+
 def _ends(group: Mapping[str, Any], statistic: str) -> list[float | None] | None:
     estimate = group["response_time"].get(statistic)
-    return None if estimate is None else [_short(estimate[end]) for end in ("value", "low", "high")]
+    return None if estimate is None else _interval(estimate)
+
+
+def _interval(estimate: Mapping[str, Any]) -> list[float | None]:
+    return [_short(estimate[end]) for end in ("value", "low", "high")]
 
 
 def _short(value: Any) -> float | None:
@@ -170,7 +211,8 @@ def _row(record: Mapping[str, Any]) -> HistoryRow:
     texts = (row.run_id, row.started_at, row.scenario, row.verdict)
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("not a run of a history")
-    for table in (row.p50_ms, row.p95_ms):
-        if any(len(ends) != 3 for ends in table.values()):
-            raise TypeError("not a run of a history")
+    tables = [(row.p50_ms, 3), (row.p95_ms, 3), (row.mean_ms, 3)]
+    tables += [(table, 4) for table in row.component_mean_ms.values()]
+    if any(len(ends) != length for table, length in tables for ends in table.values()):
+        raise TypeError("not a run of a history")
     return row

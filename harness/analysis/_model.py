@@ -16,7 +16,8 @@ from harness.stats import ChangePoint, Estimate
 class Selection:
     """Which requests a figure is about; None means all.
 
-    `phase` is a phase's name, or `highest` for the hold phase with the most users.
+    `phase` is a phase's name, or `highest` for the hold phase with the most users. `service` is of
+    what services tell of themselves, and selects no requests.
     """
 
     category: str | None = None
@@ -24,6 +25,7 @@ class Selection:
     name: str | None = None
     model: str | None = None
     component: str | None = None
+    service: str | None = None
 
 
 @dataclass(slots=True, frozen=True)

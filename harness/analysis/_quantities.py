@@ -16,23 +16,32 @@ REPORTED = ("mean", "min", "p50", "p90", "p95", "p99", "p99.9", "max")
 
 
 class Kind(enum.StrEnum):
-    """How a quantity is measured: a value per request, a share of them, events per second, a load."""
+    """How a quantity is measured.
+
+    A value per request, a share of them, events per second; of the run as a whole a load, or how it went
+    over time.
+    """
 
     VALUE = "value"
     SHARE = "share"
     RATE = "rate"
     LOAD = "load"
+    COURSE = "course"
 
 
 @dataclass(slots=True, frozen=True)
 class Quantity:
-    """`column` is where a value per request is kept; `words` is how people read it."""
+    """`column` is where a value per request is kept; `words` is how people read it.
+
+    `selectors` are those that a rule may have: None for those of requests.
+    """
 
     name: str
     kind: Kind
     unit: str
     words: str
     column: str = ""
+    selectors: tuple[str, ...] | None = None
 
 
 _ALL = (
@@ -49,7 +58,11 @@ _ALL = (
     Quantity("success_rate", Kind.SHARE, "%", "success rate"),
     Quantity("throughput", Kind.RATE, "req/s", "throughput"),
     Quantity("goodput", Kind.RATE, "req/s", "goodput"),
-    Quantity("slo_capacity", Kind.LOAD, "", "capacity at the criteria"),
+    Quantity("slo_capacity", Kind.LOAD, "", "capacity at the criteria", selectors=()),
+    Quantity("response_time_drift", Kind.COURSE, "%", "drift of p95 response time", selectors=("category",)),
+    Quantity("error_rate_drift", Kind.COURSE, "points", "drift of the error rate", selectors=()),
+    Quantity("memory_drift", Kind.COURSE, "%", "drift of memory", selectors=("service",)),
+    Quantity("recovery_time", Kind.COURSE, "s", "recovery time", selectors=()),
 )
 
 #: Every quantity by its name.
@@ -76,6 +89,6 @@ def describe(selection: Selection) -> str:
     >>> describe(Selection(category="simple", phase="highest"))
     'category simple, phase highest'
     """
-    parts = ("component", "category", "name", "model", "phase")
+    parts = ("component", "category", "name", "model", "phase", "service")
     chosen = ((part, getattr(selection, part)) for part in parts)
     return ", ".join(f"{part} {value}" for part, value in chosen if value is not None)

@@ -17,11 +17,13 @@ _COLUMN = "response_ms"
 def warm_up_check(data: RequestDataset) -> WarmUpCheck | None:
     """MSER-5 over the first measured phase; None where it has too few samples to tell.
 
+    None as well where the shape has its holds measured whole: no warm-up is left out by its own wish.
+
     Each response time is taken relative to the mean of its category, so that the mix of cases is not
     mistaken for a change, and multiplied by the mean of all. A change in the second half of the phase
     is no warm-up, and is left to the drift of the run. See `harness.stats.warm_up`.
     """
-    if not data.measured.pieces:
+    if not data.measured.pieces or data.run.manifest.scenario.whole_holds:
         return None
     piece = data.measured.pieces[0]
     at_us, ms = _series(data)

@@ -94,9 +94,14 @@ def measured_window(
     """
     origin = _origin(manifest, first_us)
     warm = origin + round(manifest.scenario.warm_up_s * 1e6)
-    holds = [phase for phase in manifest.phases if phase.kind == "hold" and phase.end_us > phase.start_us]
+    spoiled = _tried_again(manifest)
+    holds = [
+        phase
+        for phase in manifest.phases
+        if phase.kind == "hold" and phase.end_us > phase.start_us and phase.name not in spoiled
+    ]
     excluded = [f"warm-up: the first {manifest.scenario.warm_up_s:g} s"] if warm > origin else []
-    if not holds:
+    if not holds and not spoiled:
         pieces = _whole_run(manifest, warm, last_us, users)
         excluded += ["no hold phase was recorded: all of the run but warm-up and drain is measured"]
         return MeasuredWindow(origin, pieces, (*excluded, *_left_out(manifest, ("drain",))))
@@ -109,7 +114,16 @@ def measured_window(
         for phase in holds
         if phase.name not in measured
     ]
+    excluded += [
+        f"{name}: tried again, as the load generator was late ({why})" for name, why in spoiled.items()
+    ]
     return MeasuredWindow(origin, pieces, tuple(excluded))
+
+
+def _tried_again(manifest: Manifest) -> dict[str, str]:
+    """The holds of a search that measured the generator, and why; those of the last attempts count."""
+    probes = () if manifest.search is None else manifest.search.probes
+    return {probe.phase: probe.trouble for probe in probes if not probe.counts and probe.phase}
 
 
 def settle_seconds(phase: PhaseRecord, scenario: ScenarioRecord) -> float:

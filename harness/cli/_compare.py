@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli._options import add_config_option, add_runs_dir_option, refuse_extra, show
+from harness.cli._options import add_config_option, add_runs_dir_option, refuse_extra, say, show
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,10 +20,14 @@ stock Locust CSVs, or the JSON of microbenchmarks (`pytest benchmarks/micro --be
 The base may be a baseline file. Several runs a side see smaller changes: the spread between runs of
 the same service is then measured instead of assumed.
 
+report.html, report.md and comparison.json are written into the last candidate's folder, as
+compared-with-BASE/, or to --out DIR. With --json, --tsv or --markdown they are written only to --out.
+
 examples:
   harness compare BASE CANDIDATE
   harness compare BASE1 BASE2 BASE3 --against CANDIDATE1 CANDIDATE2 CANDIDATE3
   harness compare benchmarks/baseline.json latest
+  harness compare BASE CANDIDATE --out comparison         comparison/report.html
   harness compare BASE CANDIDATE --ignore-fingerprint provider --json
 
 exit codes: 0 no regression (see --strict), 3 a regression blocks or the runs are not comparable,
@@ -41,6 +45,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="base and candidate; with --against, bases")
     parser.add_argument("--against", nargs="+", default=[], metavar="RUN", help="the candidates")
+    parser.add_argument("--out", metavar="DIR", help="where to write the report")
     add_judging_options(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print the comparison as JSON")
@@ -81,6 +86,7 @@ def _command(options: argparse.Namespace) -> int:
     base = _base(bases, candidate, config, runs_dir)
     regression = judge_sides(config, base, candidate, ignored_parts(options.ignore_fingerprint))
     show(_text(options, regression))
+    _write(options, regression, candidates[-1], runs_dir)
     return regression.exit_code(strict=options.strict)
 
 
@@ -110,6 +116,40 @@ def _base(words: list[str], candidate: "Side", config: "Config", runs_dir: Path)
         hint = suggest(scenario, read_baselines(path))
         raise UserError(f"{path}: no baseline of scenario '{scenario}'; {hint}")
     return found
+
+
+def _write(options: argparse.Namespace, regression: "Regression", candidate: str, runs_dir: Path) -> None:
+    """Write the report where it was asked for, else beside the candidate's own, if that can be done."""
+    from harness.reports import write_comparison
+
+    own = _own_place(regression, candidate, runs_dir)
+    for_scripts = options.json or options.tsv or options.markdown
+    out = Path(options.out) if options.out else None if for_scripts else own
+    if out is None:
+        return
+    try:
+        written = write_comparison(out, regression, strict=options.strict)
+    except OSError as error:
+        problem = f"cannot write the report at {error.filename or out} ({error.strerror})"
+        if options.out:
+            raise UserError(f"{problem}; choose another --out") from error
+        say(f"harness: {problem}; --out DIR writes it elsewhere")
+        return
+    if not for_scripts:
+        show(f"Report: {written['report.html']}")
+
+
+def _own_place(regression: "Regression", candidate: str, runs_dir: Path) -> Path | None:
+    """The folder inside the candidate's; None for microbenchmarks, which have none."""
+    from harness.cli._run_names import find_run
+    from harness.runs import is_benchmark_file
+
+    if is_benchmark_file(Path(candidate)):
+        return None
+    path = find_run(candidate, runs_dir)
+    folder = path if path.is_dir() else path.with_name(f"{path.name}-report")
+    more = f"-and-{len(regression.bases) - 1}-more" if len(regression.bases) > 1 else ""
+    return folder / f"compared-with-{Path(regression.bases[0].run_id).name}{more}"
 
 
 def _text(options: argparse.Namespace, regression: "Regression") -> str:

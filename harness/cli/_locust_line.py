@@ -37,12 +37,19 @@ class RunRequest:
     extra: tuple[str, ...] = ()
 
 
-def locust_arguments(config: "Config", request: RunRequest, host: str, master_port: int) -> list[str]:
+def locust_arguments(
+    config: "Config",
+    request: RunRequest,
+    host: str,
+    master_port: int,
+    ports: Mapping[str, int] | None = None,
+) -> list[str]:
     """The arguments of the `locust` line, without the program itself.
 
     What judges the run is read from harness.toml by the plugin, under the scenario's name. User
     classes come first, because the list of `--tags` would swallow them. Of an option given twice
-    the last one holds, so that `extra` wins over the scenario's load.
+    the last one holds, so that `extra` wins over the scenario's load. `ports` are those of services on
+    free ones.
     """
     scenario = config.scenario(request.scenario)
     workers = scenario.workers if request.workers is None else request.workers
@@ -68,7 +75,8 @@ def locust_arguments(config: "Config", request: RunRequest, host: str, master_po
     for name, value in options.items():
         if value is not None:
             line += [name, str(value)]
-    return [*line, *_load_options(scenario.load), *request.extra]
+    load = [config.expand(word, ports=ports) for word in load_words(scenario.load)]
+    return [*line, *load, *request.extra]
 
 
 @dataclass(slots=True, frozen=True)
@@ -89,7 +97,7 @@ def worker_arguments(files: WorkerFiles, master: tuple[str, int], extra: Sequenc
     return [*line, "--worker", "--master-host", host, "--master-port", str(port), *extra]
 
 
-def _load_options(load: Mapping[str, Any]) -> list[str]:
+def load_words(load: Mapping[str, Any]) -> list[str]:
     """`hold_s = 30` as `--hold-s 30`, a list joined by commas, true as the bare option, false as none."""
     words = []
     for key, value in load.items():

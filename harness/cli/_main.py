@@ -14,16 +14,20 @@ from typing import NoReturn
 from harness import __version__
 from harness.cli import (
     _baseline,
+    _capacity,
     _compare,
     _demo,
     _history,
     _init,
     _open,
+    _plan,
     _prune,
     _regression,
     _report,
     _run,
     _serve,
+    _shapes,
+    _suite,
     _worker,
 )
 from harness.errors import ExitCode, HarnessError, UserError
@@ -38,9 +42,13 @@ _COMMANDS = (
     _compare,
     _regression,
     _baseline,
+    _capacity,
     _history,
+    _suite,
+    _plan,
     _prune,
     _serve,
+    _shapes,
 )
 
 _EPILOG = """\
@@ -49,7 +57,9 @@ examples:
   harness init --curl 'curl ...'    make a load test of a service of your own
   harness run cases                 run a scenario of harness.toml against a service that is up
   harness regression cases          run a scenario and compare it with its baseline
+  harness suite daily               several tests with one verdict
   harness compare BASE CANDIDATE    tell whether one run is slower than another
+  harness capacity latest           tell how much load the criteria allow, and what saturates first
   harness report results/my_run     judge stock Locust CSVs (my_run_stats.csv, ...)
   harness serve target              start a service of harness.toml in this terminal
 

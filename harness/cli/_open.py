@@ -1,9 +1,10 @@
-"""`harness open`: a run's report in a browser, served on this machine alone."""
+"""`harness open`: the report of a run or a suite in a browser, served on this machine alone."""
 
 import argparse
 import functools
 import http.server
 from pathlib import Path
+from typing import Any
 
 from harness.cli._options import (
     add_config_option,
@@ -21,6 +22,7 @@ _EPILOG = """\
 examples:
   harness open                       the latest run
   harness open 20261124T063300Z-cases-1a2b3c
+  harness open 20261124T063300Z-suite-daily-1a2b3c      with the reports of its runs
   harness open RUN --port 8100
 """
 
@@ -45,12 +47,17 @@ def _command(options: argparse.Namespace) -> int:
     from harness.config import load_config
 
     refuse_extra(options)
-    path = find_run(options.run, load_config(options.config_file).runs_path(options.runs_dir))
-    folder = path if path.is_dir() else path.with_name(f"{path.name}-report")
-    if not (folder / REPORT).is_file():
-        raise UnreadableFileError(f"{folder}: no {REPORT} in it; `harness report {path}` writes it")
-    with _server(folder, options.port) as server:
-        show(f"http://{_LOOPBACK}:{server.server_address[1]}/{REPORT}")
+    runs_dir = load_config(options.config_file).runs_path(options.runs_dir)
+    suite = _suite(options.run, runs_dir)
+    if suite is not None:  # its report leads to those of the runs beside it
+        folder, page = suite.resolve().parent, f"{suite.resolve().name}/{REPORT}"
+    else:
+        path = find_run(options.run, runs_dir)
+        folder, page = path if path.is_dir() else path.with_name(f"{path.name}-report"), REPORT
+    if not (folder / page).is_file():
+        raise UnreadableFileError(f"{folder}: no {page} in it; `harness report {options.run}` writes it")
+    with _server(folder, page, options.port) as server:
+        show(f"http://{_LOOPBACK}:{server.server_address[1]}/{page}")
         say("Ctrl-C ends it")
         try:
             server.serve_forever()
@@ -59,8 +66,13 @@ def _command(options: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def _server(folder: Path, port: int | None) -> http.server.ThreadingHTTPServer:
-    handler = functools.partial(_Files, directory=str(folder))
+def _suite(word: str, runs_dir: Path) -> Path | None:
+    """The folder of a suite that a word means; None where it means none."""
+    return next((path for path in (Path(word), runs_dir / word) if (path / "suite.json").is_file()), None)
+
+
+def _server(folder: Path, page: str, port: int | None) -> http.server.ThreadingHTTPServer:
+    handler = functools.partial(_Files, page, directory=str(folder))
     try:
         return http.server.ThreadingHTTPServer((_LOOPBACK, port or 0), handler)
     except OSError as error:
@@ -68,12 +80,16 @@ def _server(folder: Path, port: int | None) -> http.server.ThreadingHTTPServer:
 
 
 class _Files(http.server.SimpleHTTPRequestHandler):
-    """The files of one folder; no listing, and nothing is logged."""
+    """The files of one folder, `page` first; no listing, and nothing is logged."""
+
+    def __init__(self, page: str, *args: Any, **options: Any) -> None:
+        self._page = page
+        super().__init__(*args, **options)
 
     def do_GET(self) -> None:
         if self.path.partition("?")[0] == "/":
             self.send_response(302)
-            self.send_header("Location", f"/{REPORT}")
+            self.send_header("Location", f"/{self._page}")
             self.send_header("Content-Length", "0")
             self.end_headers()
             return

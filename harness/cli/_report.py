@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from harness.runs import Run
 
 _EPILOG = """\
-A run folder is judged by the criteria it was run with, unless others are given. Stock CSVs
-(`locust --csv PREFIX`) carry none: name a scenario of harness.toml, or criteria.
+A run folder is judged by the criteria it was run with, unless others are given, and with what
+`harness regression` compared it with. Stock CSVs (`locust --csv PREFIX`) carry no criteria: name a
+scenario of harness.toml, or rules.
 
 examples:
   harness report benchmarks/results/20261124T063300Z-cases-1a2b3c

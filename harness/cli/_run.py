@@ -115,7 +115,7 @@ def run_scenario(request: RunRequest) -> int:
         host = _host(config, request, ports)
         _require_target(config, request, host, ports)
         port = request.master_port or free_port()
-        arguments = locust_arguments(config, request, host, port)
+        arguments = locust_arguments(config, request, host, port, ports)
         say(as_typed(arguments))
         with _run_path_file() as path_file:
             env = child_environment(path_file) | _metrics_variable(config, host, ports)
@@ -175,24 +175,24 @@ def _metrics_variable(config: "Config", host: str, ports: Mapping[str, int]) -> 
 
 
 def _require_target(config: "Config", request: RunRequest, host: str, ports: Mapping[str, int]) -> None:
-    """Raise TargetUnreachableError unless the service answers now, before any load is made."""
+    """Raise TargetUnreachableError unless the scenario's own service is ready, before any load is made.
+
+    Any other host is for Locust's process to ask, once the locustfile has agreed to be run: an options'
+    mistake, or a live provider without its key, is told first.
+    """
     from harness.config import hide_credentials
 
-    url, any_answer, start = f"{host}/", True, ""
     for name in config.scenario(request.scenario).services:
         ready = config.expand(config.services[name].ready_url, name, ports)
-        if ready.startswith(f"{host}/"):
-            url, any_answer, start = (
-                ready,
-                False,
-                f"start it with `harness serve {name}` or --with-services, ",
+        if not ready.startswith(f"{host}/"):
+            continue
+        reason = why_unreachable(ready, _REACH_TIMEOUT_S, any_answer=False)
+        if reason is not None:
+            raise TargetUnreachableError(
+                f"the target does not answer at {hide_credentials(ready)} ({reason}); start it with "
+                f"`harness serve {name}` or --with-services, or give another --host"
             )
-            break
-    reason = why_unreachable(url, _REACH_TIMEOUT_S, any_answer=any_answer)
-    if reason is not None:
-        remedy = f"{start}or give another --host" if start else "start it, or give another --host"
-        place = hide_credentials(url)
-        raise TargetUnreachableError(f"the target does not answer at {place} ({reason}); {remedy}")
+        return
 
 
 @contextmanager

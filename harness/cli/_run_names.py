@@ -50,8 +50,12 @@ def run_folders(runs_dir: Path) -> list[Path]:
     if not runs_dir.is_dir():
         return []
     found = (path for path in runs_dir.iterdir() if path.is_dir() and is_run_folder(path))
-    # Ids begin with the time; a renamed folder goes before all of them.
-    return sorted(found, key=lambda path: (bool(_RUN_ID.match(path.name)), path.name))
+    return sorted(found, key=by_age)
+
+
+def by_age(folder: Path) -> tuple[bool, str]:
+    """Sorts the folders of runs and of suites, oldest first: ids begin with the time; others come first."""
+    return bool(_RUN_ID.match(folder.name)), folder.name
 
 
 def open_named(word: str, runs_dir: Path) -> "Run":

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,17 @@ from harness.errors import ConfigError, TargetUnreachableError, UserError
 READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
 _POLL_S = 0.1
+
+
+@dataclass(slots=True, frozen=True)
+class Launch:
+    """How a service is started: `env` goes over this process's own, `folder` is where it runs."""
+
+    name: str
+    command: Sequence[str]
+    env: Mapping[str, str]
+    ready_url: str
+    folder: Path | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -58,18 +69,31 @@ def running(config: Config, names: tuple[str, ...], runs_dir: Path) -> Iterator[
     """
     order = config.start_order(names)
     ports = {name: free_port() for name in order if config.services[name].port is not None}
+    launches = [
+        Launch(name, *service_command(config, name, ports), ready_url(config, name, ports)) for name in order
+    ]
+    with launched(launches, runs_dir):
+        yield ports
+
+
+@contextmanager
+def launched(launches: Sequence[Launch], runs_dir: Path) -> Iterator[None]:
+    """Start services in this order, each when the one before it is ready, and stop them whatever happens.
+
+    Raises TargetUnreachableError when one dies or is not ready in time, with the end of its log.
+    """
     logs = _make_log_folder(runs_dir)
     started: list[Started] = []
     with interruptible():
         try:
-            for name in order:
+            for launch in launches:
                 # Nothing may come between the start and its record, or the process would be left over.
                 with undisturbed() as received:
-                    started.append(_start(config, name, ports, logs))
+                    started.append(_start(launch, logs))
                 if received:
                     raise KeyboardInterrupt
-                _wait_until_ready(started[-1], ready_url(config, name, ports))
-            yield ports
+                _wait_until_ready(started[-1], launch.ready_url)
+            yield
         finally:
             with undisturbed():
                 for service in reversed(started):
@@ -85,22 +109,24 @@ def _make_log_folder(runs_dir: Path) -> Path:
     return logs
 
 
-def _start(config: Config, name: str, ports: Mapping[str, int], logs: Path) -> Started:
-    command, extra = service_command(config, name, ports)
-    log = logs / f"{name}.log"
+def _start(launch: Launch, logs: Path) -> Started:
+    log = logs / f"{launch.name}.log"
     with log.open("wb") as output:
         try:
             process = subprocess.Popen(
-                command,
-                env={**os.environ, **extra},
+                launch.command,
+                cwd=launch.folder,
+                env={**os.environ, **launch.env},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         except OSError as error:
-            raise ConfigError(f"services.{name}: cannot start {command[0]}: {error.strerror}") from error
-    return Started(name, process, log)
+            raise ConfigError(
+                f"services.{launch.name}: cannot start {launch.command[0]}: {error.strerror}"
+            ) from error
+    return Started(launch.name, process, log)
 
 
 def _wait_until_ready(service: Started, url: str) -> None:

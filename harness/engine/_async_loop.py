@@ -14,6 +14,7 @@ import atexit
 import contextlib
 import logging
 import platform
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -35,6 +36,9 @@ LAST_WORDS_S = 1.0
 
 #: How long the loop may take to end, once the process does.
 CLOSING_S = 2.0
+
+#: How long the interpreter may take to end beside a thread that is blocked, in whole seconds.
+EXIT_S = 5
 
 _start_native_thread: Final = monkey.get_original("_thread", "start_new_thread")
 _native_lock: Final = monkey.get_original("_thread", "allocate_lock")
@@ -148,7 +152,7 @@ class AsyncBridge:
         remember_platform()
         _start_native_thread(self._live, ())
         self._ready.get()
-        atexit.register(self.close)
+        atexit.register(self._close_at_exit)
 
     def run(
         self,
@@ -185,8 +189,8 @@ class AsyncBridge:
         if last_words_s and not errand.heard and not self._told_blocked:
             self._told_blocked = True
             logger.warning(
-                "The asyncio loop does not answer: a task blocks its thread (time.sleep, subprocess, a client "
-                "that is not async); what runs there is left behind"
+                "The asyncio loop does not answer: a task blocks its thread (time.sleep, subprocess, a "
+                "client that is not async); what runs there is left behind"
             )
 
     def post(self, work: Callable[[], None]) -> None:
@@ -203,12 +207,18 @@ class AsyncBridge:
             except Exception:
                 logger.exception("what an async task left to be done raised")
 
-    def close(self) -> None:
-        """End the loop and its thread; later users would get a bridge that is dead."""
+    def close(self) -> bool:
+        """End the loop and its thread, unless it is blocked; later users would get a dead bridge."""
         if self.loop.is_closed():
-            return
+            return True
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._ended.acquire(timeout=CLOSING_S)
+        return bool(self._ended.acquire(timeout=CLOSING_S))
+
+    def _close_at_exit(self) -> None:
+        """A blocked thread may hold up the interpreter's end; then the system ends the process."""
+        if not self.close() and hasattr(signal, "alarm"):
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(EXIT_S)
 
     def _work_off(self) -> None:
         while True:

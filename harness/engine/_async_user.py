@@ -19,6 +19,7 @@ import functools
 import inspect
 import logging
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -63,7 +64,7 @@ class AsyncUser(ServiceUser):
     - A user that is stopped ends the task it is in. One that is killed, at the drain deadline, has
       its coroutine cancelled: what it was measuring becomes `incomplete`. So it does where a task
       blocks the loop's thread; that thread is left behind.
-    - An async `on_stop` has until the drain deadline, and ON_STOP_S seconds after a kill.
+    - What `on_stop` does on the loop has until the drain deadline, and ON_STOP_S seconds after a kill.
     - Tasks are functions; a TaskSet is refused.
     """
 
@@ -81,10 +82,12 @@ class AsyncUser(ServiceUser):
         self._told: BaseException | None = None
         self._unrecorded = False
         self._asked_to_stop = False
+        self._is_cut_short = False
+        self._gone_s: float | None = None
         # Locust looks for these on the instance; tasks are made plain functions for its loop of tasks.
         self.tasks = [self._plain(each) for each in self.tasks]
         self.on_start = self._plain(self.on_start)  # type: ignore[method-assign]  # as with tasks
-        self.on_stop = self._plain(self.on_stop, self._on_stop_limit)  # type: ignore[method-assign]  # as with tasks
+        self.on_stop = self._plain(self.on_stop)  # type: ignore[method-assign]  # as with tasks
 
     def on_start(self) -> Any:
         """Called when the user begins; may be `async def`."""
@@ -95,7 +98,7 @@ class AsyncUser(ServiceUser):
     def stop(self, force: bool = False) -> bool:
         """As Locust's, but a user that waits is not waited for: `on_stop` has until the drain deadline."""
         if force or self._state not in {None, LOCUST_STATE_WAITING}:
-            return super().stop(force)
+            return bool(super().stop(force))
         self._asked_to_stop = True
         gevent.spawn(super().stop)
         return True
@@ -114,11 +117,9 @@ class AsyncUser(ServiceUser):
 
     def run_async(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """In a plain task: run a coroutine on the asyncio loop, wait for its end, return its result."""
-        return self._run(coroutine, None)
-
-    def _run(self, coroutine: Coroutine[Any, Any, T], limit_s: float | None) -> T:
+        self._is_cut_short = False
         try:
-            result: T = self._bridge.run(coroutine, self._leave_nothing_open, limit_s)
+            result: T = self._bridge.run(coroutine, self._cut_short, self._limit_s())
         finally:
             self._leave_nothing_open()
         told, self._told = self._told, None
@@ -174,23 +175,24 @@ class AsyncUser(ServiceUser):
 
     # --- in greenlets ------------------------------------------------------------------------
 
-    def _plain(self, function: Any, limit_s: Callable[[], float | None] = lambda: None) -> Callable[..., Any]:
+    def _plain(self, function: Any) -> Callable[..., Any]:
         @functools.wraps(function)
         def perform(*args: Any) -> Any:
-            result = function(*args)
-            if not inspect.iscoroutine(result):
-                return result
             try:
-                return self._run(result, limit_s())
-            except NotInTimeError as error:
+                result = function(*args)
+                return self.run_async(result) if inspect.iscoroutine(result) else result
+            except NotInTimeError as error:  # in on_stop, after a kill
                 logger.warning("%s.%s: %s", type(self).__name__, function.__name__, error)
 
         return perform
 
-    def _on_stop_limit(self) -> float | None:
-        """None where Locust will still kill the user at the drain deadline; asked while it is ending."""
-        killed = isinstance(sys.exc_info()[1], GreenletExit)
-        return ON_STOP_S if killed and not self._asked_to_stop else None
+    def _limit_s(self) -> float | None:
+        """What is left of ON_STOP_S after a kill; None where Locust will still kill at the drain deadline."""
+        if self._asked_to_stop or not isinstance(sys.exc_info()[1], GreenletExit):
+            return None
+        if self._gone_s is None:
+            self._gone_s = time.monotonic() + ON_STOP_S
+        return max(self._gone_s - time.monotonic(), 0)
 
     def _sent(self, call: Call) -> None:
         if not call.closed:
@@ -202,6 +204,9 @@ class AsyncUser(ServiceUser):
         if call.closed:
             return
         call.closed = True
+        if self._is_cut_short:
+            recorder.abandon(call.request)
+            return
         self._client.requests += 1
         ending = call.judged()
         recording = recorder.active
@@ -226,6 +231,11 @@ class AsyncUser(ServiceUser):
             )
         except _FOR_THE_USER as told:
             self._told = told  # a listener speaks to the user: it hears of it when its task has ended
+
+    def _cut_short(self) -> None:
+        """The task is about to be cancelled; a call that it begins before it hears of that counts no more."""
+        self._leave_nothing_open()
+        self._is_cut_short = True
 
     def _leave_nothing_open(self) -> None:
         """The task has ended, and what it still measures will never be waited for."""

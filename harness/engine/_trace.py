@@ -5,10 +5,13 @@ work that it does not have without. So nothing is sent unless a run asks for it 
 class does (`trace = True`).
 """
 
+import os
 from random import Random
 
 # Seeded by the operating system, apart from the generators that draw cases and waits.
 _ids = Random()
+# Locust forks its workers (`--processes`): they would all send the same ids.
+os.register_at_fork(after_in_child=_ids.seed)
 
 _NAME = b"\r\ntraceparent:"
 

@@ -13,8 +13,9 @@ import pyarrow as pa
 from harness.runs import LATE_HEARTBEAT_MS, Manifest
 from harness.verdicts import BUSY_PERCENT, BUSY_SECONDS, LATE_SHARE, allowed_delay_ms, relief
 
-#: How many looks, one a second, are looked back on.
+#: How many looks, one a second, are looked back on for the lines, and how many are kept for a hold.
 _LOOKS = 10
+_KEPT = 300
 #: So many lines are kept.
 _LINES = 50
 #: So few late arrivals are no evidence.
@@ -49,7 +50,7 @@ class GeneratorWatch:
     def take(self, rows: pa.RecordBatch) -> None:
         """Rows of the generator table, as they arrive."""
         for row in rows.to_pylist():
-            looks = self._looks.setdefault(row["worker"], deque(maxlen=_LOOKS))
+            looks = self._looks.setdefault(row["worker"], deque(maxlen=_KEPT))
             busy = row["loop_busy_percent"]
             looks.append(
                 _Look(
@@ -75,7 +76,8 @@ class GeneratorWatch:
         found: list[tuple[int | None, str, str]] = []
         if missing:
             found.append((None, "samples", f"WARNING {missing} samples are missing: the run will be INVALID"))
-        for worker, kept in sorted(self._looks.items()):
+        for worker, all_kept in sorted(self._looks.items()):
+            kept = list(all_kept)[-_LOOKS:]
             looks = [look for look in kept if since_us is not None and look.at_us >= since_us]
             if len(looks) >= BUSY_SECONDS:
                 found += [(worker, what, text) for what, text in self._problems(worker, looks, median_ms)]
@@ -83,6 +85,17 @@ class GeneratorWatch:
         self._told.update((who, what) for who, what, _ in found)
         self._lines += (text for _, text in new[: _LINES - len(self._lines)])
         return [text for _, text in new]
+
+    def trouble(self, since_us: int, median_ms: float | None) -> str:
+        """What makes a hold that is measured since then INVALID, of the first worker that has it; else empty.
+
+        Looks of before it are left out, and each tells of the second before it.
+        """
+        for worker, kept in sorted(self._looks.items()):
+            looks = [look for look in kept if look.at_us >= since_us + 1_000_000]
+            if (what := _trouble(looks, median_ms)) is not None:
+                return f"worker {worker}: {what}"
+        return ""
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -113,6 +126,24 @@ class GeneratorWatch:
     def _relief(self, looks: list[_Look]) -> str:
         known = [look.machine_percent for look in looks if look.machine_percent is not None]
         return relief(self._manifest, sum(known) / len(known) if known else None)
+
+
+def _trouble(looks: list[_Look], median_ms: float | None) -> str | None:
+    """As the verdict judges a whole hold. A single late second is enough where it has 1 % of the arrivals."""
+    in_a_row = longest = 0
+    for look in looks:
+        in_a_row = in_a_row + 1 if look.busy_percent > BUSY_PERCENT else 0
+        longest = max(longest, in_a_row)
+    if longest >= BUSY_SECONDS:
+        return f"event loop busy for {longest} s"
+    beats, late_beats = sum(look.beats for look in looks), sum(look.late_beats for look in looks)
+    if beats and late_beats / beats > LATE_SHARE:
+        return f"event loop late, {max(look.worst_lag_ms for look in looks):.0f} ms at worst"
+    allowed_ms = allowed_delay_ms(median_ms or 0.0)
+    late = sum(look.late for look in looks if look.worst_delay_ms > allowed_ms)
+    if late >= _FEWEST_LATE and late / max(sum(look.due for look in looks), 1) > LATE_SHARE:
+        return f"arrivals late, {max(look.worst_delay_ms for look in looks):.0f} ms at worst"
+    return None
 
 
 def _behind(looks: list[_Look], allowed_ms: float) -> bool:

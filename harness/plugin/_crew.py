@@ -16,8 +16,8 @@ from harness.engine import abandon_arrivals, recorder
 from harness.plugin._clock_sync import ClockSync, WorkerClock
 from harness.plugin._generator import BEGIN, DRAIN, HELLO, REFUSED
 from harness.plugin._intake import Intake, WorkerState
+from harness.plugin._provenance import build_of
 from harness.plugin._run import ActiveRun
-from harness.plugin._settings import build_of
 
 logger = logging.getLogger(__name__)
 

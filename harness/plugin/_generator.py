@@ -30,8 +30,8 @@ from harness.engine import (
 )
 from harness.errors import ExitCode
 from harness.plugin._clock_sync import answer_clock
+from harness.plugin._provenance import build_of
 from harness.plugin._quota import QuotaSide
-from harness.plugin._settings import build_of
 
 logger = logging.getLogger(__name__)
 

@@ -23,8 +23,16 @@ _SILENT_US = 10_000_000
 class LiveRun:
     """The live side of one run: the rows it holds, and what they say. Implements `Feedback`."""
 
-    def __init__(self, folder: Path, manifest: Manifest, tracker: PhaseTracker) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        tracker: PhaseTracker,
+        trouble: Callable[[int], str] | None = None,
+    ) -> None:
+        """`trouble` says what a load generator had since a moment (µs)."""
         self._folder = folder
+        self._trouble = trouble
         self._manifest = manifest
         self._tracker = tracker
         self.rules = [parse_rule(name, text) for name, text in manifest.scenario.criteria.items()]
@@ -75,6 +83,7 @@ class LiveRun:
             p95_ms=times[1] if times else None,
             criteria=found or {rule.name: "NO DATA" for rule in self.rules},
             load_criteria=load or {rule.name: "NO DATA" for rule in self._load_rules},
+            generator_trouble="" if self._trouble is None else self._trouble(start_us),
         )
 
     def reported_us(self, at_us: int) -> int:

@@ -1,5 +1,6 @@
 """The plugin's options on Locust's command line; each is also an environment variable."""
 
+from collections.abc import Callable
 from typing import Any
 
 DRAIN_DEADLINE_S = 30.0
@@ -12,6 +13,11 @@ def add_options(parser: Any, **_: Any) -> None:
         variable = "HARNESS_" + name.removeprefix("--").replace("-", "_").upper()
         parser.add_argument(name, env_var=variable, include_in_web_ui=in_web_form, **settings)
 
+    _add_of_the_run(option)
+    _add_of_what_is_told(option)
+
+
+def _add_of_the_run(option: Callable[..., None]) -> None:
     option(
         "--scenario",
         in_web_form=True,
@@ -35,6 +41,9 @@ def add_options(parser: Any, **_: Any) -> None:
     option(
         "--skip-target-check", action="store_true", help="start even if the master cannot reach the target"
     )
+
+
+def _add_of_what_is_told(option: Callable[..., None]) -> None:
     option(
         "--metrics-port",
         type=int,

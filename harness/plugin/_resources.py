@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from harness.config import split_credentials
 from harness.engine import Access, now_us
-from harness.plugin._settings import NoRedirect
+from harness.plugin._target import NoRedirect
 from harness.runs import RESOURCE_SCHEMA, RunFolder
 
 logger = logging.getLogger(__name__)

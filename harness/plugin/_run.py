@@ -16,18 +16,18 @@ from harness.plugin._csv import RunCsvWriter
 from harness.plugin._intake import Intake, RowCounter
 from harness.plugin._live import LiveRun
 from harness.plugin._live_criteria import LiveCriteria
-from harness.plugin._quota import counts_tasks
-from harness.plugin._resources import ResourcePoller
-from harness.plugin._settings import (
-    Settings,
+from harness.plugin._provenance import (
     command_line,
     fingerprint,
     fingerprint_parts,
     git_commit,
-    host_of,
     host_record,
     versions,
 )
+from harness.plugin._quota import counts_tasks
+from harness.plugin._resources import ResourcePoller
+from harness.plugin._settings import Settings
+from harness.plugin._target import host_of
 from harness.runs import Manifest, PhaseRecord, RunFolder, SearchRecord, StopRecord, TargetRecord, new_run_id
 from harness.schedule import PhaseKind, PhaseTracker
 
@@ -61,27 +61,10 @@ class ActiveRun:
         self.recent = RecentWindow()
         self._environment = environment
         self._started = time.monotonic()
-        parts = fingerprint_parts(environment, settings.scenario, target)
-        manifest = Manifest.model_validate(
-            {
-                "run_id": new_run_id(settings.scenario.name),
-                "pid": os.getpid(),
-                "scenario": settings.scenario,
-                "command": command_line(),
-                "mode": mode,
-                "started_at": _iso_now(),
-                "versions": versions(),
-                "git_commit": git_commit(),
-                "host": host_record(),
-                "target": target,
-                "seed": settings.seed,
-                "fingerprint": fingerprint(parts),
-                "fingerprint_parts": parts,
-            }
-        )
+        manifest = _new_manifest(environment, settings, target, mode)
         self.folder = RunFolder.create(settings.runs_dir, manifest)
         self._watch = GeneratorWatch(manifest)
-        self.live = LiveRun(self.folder.path, manifest, self.tracker)
+        self.live = LiveRun(self.folder.path, manifest, self.tracker, self._trouble)
         self.intake = Intake(
             self.token, self.folder, self.tracker, self.recent, self._watch, self.live.take, counts
         )
@@ -146,6 +129,10 @@ class ActiveRun:
             since_us = max(phase.start_us + round(settle_s * 1e6), warm_us) + 1_000_000
         return self._watch.news(since_us, self.recent.median_ms(at_us), self.intake.samples_missing)
 
+    def _trouble(self, since_us: int) -> str:
+        """What makes a hold that is measured since a moment INVALID, as far as is known now."""
+        return self._watch.trouble(since_us, self.recent.median_ms(now_us()))
+
     def seal(self, stop_reason: str, *, interrupted: bool) -> None:
         """Close the phases and the CSVs, and turn the streams into Parquet off the event loop."""
         self.tracker.end(now_us())
@@ -182,6 +169,28 @@ class ActiveRun:
         """What the shape has found, where it searches for a load."""
         found = getattr(self._environment.shape_class, "search_record", None)
         return None if found is None else SearchRecord.model_validate(found)
+
+
+def _new_manifest(environment: Environment, settings: Settings, target: TargetRecord, mode: str) -> Manifest:
+    """What is known of a run when it begins."""
+    parts = fingerprint_parts(environment, settings.scenario, target)
+    return Manifest.model_validate(
+        {
+            "run_id": new_run_id(settings.scenario.name),
+            "pid": os.getpid(),
+            "scenario": settings.scenario,
+            "command": command_line(),
+            "mode": mode,
+            "started_at": _iso_now(),
+            "versions": versions(),
+            "git_commit": git_commit(),
+            "host": host_record(),
+            "target": target,
+            "seed": settings.seed,
+            "fingerprint": fingerprint(parts),
+            "fingerprint_parts": parts,
+        }
+    )
 
 
 def _outcome_of(seal: Callable[[Manifest], None], manifest: Manifest) -> Exception | None:

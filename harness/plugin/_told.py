@@ -13,7 +13,7 @@ from typing import Any
 
 from locust.env import Environment
 
-from harness.plugin._settings import target_record
+from harness.plugin._target import target_record
 from harness.runs import TargetRecord
 
 

@@ -15,7 +15,7 @@ from locust.web import WebUI
 
 from harness.engine import access_to_service
 from harness.errors import HarnessError
-from harness.plugin._settings import ask_target, host_of
+from harness.plugin._target import ask_target, host_of
 from harness.plugin._web_live import MOST_RUNS, FinishedRuns, LiveDocument
 from harness.plugin._web_pages import LivePages
 

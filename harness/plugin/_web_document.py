@@ -69,7 +69,7 @@ def ended(manifest: Manifest, judged: "Judged") -> Document:
     summary, judgement = judged.summary, judged.judgement
     outcome = {
         "verdict": judged.overall,
-        "headline": judgement.headline,
+        "headline": _in_words(judged),
         "elapsed_s": summary.duration_s,
         "requests": summary.overall.requests,
         "stop_reason": manifest.stop_reason,
@@ -89,10 +89,17 @@ def listed(manifest: Manifest, judged: "Judged") -> Document:
         "run_id": manifest.run_id,
         "verdict": judged.overall,
         "validity": judged.judgement.validity.value,
-        "headline": judged.judgement.headline,
+        "headline": _in_words(judged),
         "folder": str(judged.report_path.parent),
         "files": _files(judged),
     }
+
+
+def _in_words(judged: "Judged") -> str:
+    """The judgement's sentence without the word and the provider, which the page shows beside it."""
+    sentence = judged.judgement.headline.removesuffix(f" · {judged.summary.provider}")
+    rest = sentence.removeprefix(f"{judged.overall}: ")
+    return rest[:1].upper() + rest[1:]
 
 
 def _files(judged: "Judged") -> list[str]:
@@ -115,12 +122,13 @@ def validity_so_far(
     `missing` samples; for each load generator whether it was lost; the lines told of them so far.
     """
     gone = sum(lost)
-    word = "INVALID" if missing or gone else "IN DANGER" if any("WARNING" in line for line in told) else "OK"
     checks = [
         _check("samples", not missing, f"{missing} missing", "0 missing"),
         _check("workers", not gone, f"{gone} lost of {len(lost)}", "0 lost"),
         *_generator_checks(looks, median_ms),
     ]
+    warned = any("WARNING" in line for line in told) or any(check["word"] != "OK" for check in checks)
+    word = "INVALID" if missing or gone else "IN DANGER" if warned else "OK"
     return {"word": word, "checks": checks, "told": list(told), "final": False}
 
 
@@ -143,13 +151,13 @@ def _generator_checks(workers: Sequence[WorkerLook], median_ms: float | None) ->
         allowed = allowed_delay_ms(median_ms)
         told = f"{delay_ms:.3g} ms at worst"
         checks.append(_check("schedule delay", delay_ms <= allowed, told, f"p99 <= {allowed:.3g} ms"))
-    if dropped:
-        checks.append(_check("arrivals", False, f"{dropped} dropped", "the service does not keep up"))
+    if dropped:  # the service's result, as it cannot keep up, and no fault of the measurement
+        checks.append(_check("arrivals", True, f"{dropped} dropped", "any: the service does not keep up"))
     return checks
 
 
 def _check(name: str, fine: bool, measured: str, limit: str) -> Document:
-    return {"name": name, "word": "OK" if fine else "LOOK", "measured": measured, "limit": limit}
+    return {"name": name, "word": "OK" if fine else "IN DANGER", "measured": measured, "limit": limit}
 
 
 def _validity_at_the_end(judgement: Judgement) -> Document:
@@ -202,7 +210,7 @@ def _rule_json(verdict: CriterionVerdict) -> Document:
         "measured": _estimate_json(verdict.measured),
         "target": verdict.target,
         "critical": verdict.critical,
-        "reason": verdict.reason,
+        "reason": verdict.reason.removesuffix(f": {verdict.verdict}"),
         "remedy": verdict.remedy,
     }
 
@@ -276,5 +284,5 @@ def without_the_empty_end(chart: Document) -> Document:
     return chart | {
         "requests_per_s": requests[:cells],
         "errors_per_s": chart["errors_per_s"][:cells],
-        "p95_ms": {name: values[:cells] for name, values in chart["p95_ms"].items()},
+        "p95_ms": [series | {"values": series["values"][:cells]} for series in chart["p95_ms"]],
     }

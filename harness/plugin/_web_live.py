@@ -30,7 +30,7 @@ from harness.plugin._web_document import (
     without_the_empty_end,
 )
 from harness.plugin._web_figures import RunFigures
-from harness.plugin._web_recent import recent
+from harness.plugin._web_recent import recent, rehearse
 from harness.runs import Manifest
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class LiveDocument:
         self._figures: RunFigures | None = None
         self._asking = BoundedSemaphore()
         self._made: tuple[float, Document] | None = None
+        rehearse()
 
     def take_requests(self, batches: Sequence[pa.RecordBatch]) -> None:
         """See `RowCounter`."""

@@ -81,6 +81,15 @@ def recent(tables: HeldTables, start_us: int, end_us: int) -> Recent:
     return Recent(seconds)
 
 
+def rehearse() -> None:
+    """Have everything imported that figures need on first use.
+
+    An import takes the interpreter for itself for up to a second: a page that is opened first during a
+    run would bring the load to a halt.
+    """
+    quantiles(np.arange(1.0, 1001.0), QUANTILES)
+
+
 def _groups(
     column: pa.ChunkedArray, times_ms: Floats, failed: Bools, seconds: float
 ) -> tuple[tuple[RecentGroup, ...], int]:

@@ -26,7 +26,7 @@ def beside(histogram: Histogram, bases: Sequence[RunSeries]) -> tuple[Histogram,
         return histogram, None
     ends = [point for found in kept.values() for d in found for point in (d.points[0], d.points[-1])]
     wide = _continued(histogram, min(ends), max(ends))
-    counts = {label: _counts(wide.edges_ms, found) for label, found in kept.items()}
+    counts = {label: bin_counts(wide.edges_ms, found) for label, found in kept.items()}
     return wide, Histogram(wide.edges_ms, counts)
 
 
@@ -58,8 +58,8 @@ def _continued(histogram: Histogram, low: float, high: float) -> Histogram:
     return replace(histogram, edges_ms=edges, counts=counts)
 
 
-def _counts(edges_ms: Sequence[float], found: Sequence[Distribution]) -> list[int]:
-    """Samples between the edges, of all distributions together."""
+def bin_counts(edges_ms: Sequence[float], found: Sequence[Distribution]) -> list[int]:
+    """Samples between the edges, of all distributions together; exact to the distance of their points."""
     reached = [round(sum(d.n * share_below(d, edge) for d in found)) for edge in edges_ms]
     last = edges_ms[-1]
     # The last bin holds its upper edge, as numpy.histogram has it.

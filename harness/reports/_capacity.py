@@ -1,91 +1,261 @@
-"""The largest load of a run at which its criteria still held, from the load steps' own figures."""
+"""What is known of a service's capacity, in words, as a table, as JSON and as tab-separated lines."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from harness.analysis import LoadStep, NotMeasured, Selection
-from harness.errors import ConfigError
-from harness.reports._format import number, sentence_case
-from harness.stats import Estimate, slo_capacity
-from harness.verdicts import Criterion, CriterionVerdict, Rule, judge_criteria, parse_rule
+from rich.table import Table
+from rich.text import Text
 
-#: Quantities whose rules must hold at every load; a throughput is not reached with few users.
-_AT_EVERY_LOAD = ("response_time", "service_time", "error_rate", "success_rate")
+from harness.analysis import Capacity, LoadLevel, Resource
+from harness.reports._console import text_console
+from harness.reports._format import NO_VALUE, figure, interval, is_hollow, number, sentence_case
+from harness.reports._terminal import clean
+from harness.stats import Estimate, Scalability
+from harness.verdicts import CapacityVerdict, LevelVerdict, Validity, ValidityCheck
 
-
-@dataclass(slots=True, frozen=True)
-class _StepFigures:
-    """One load step's figures as rules ask for them."""
-
-    step: LoadStep
-
-    def estimate(self, statistic: str, quantity: str, selection: Selection) -> Estimate | NotMeasured:
-        category = selection.category
-        group = self.step.group if category is None else self.step.by_category.get(category)
-        if group is None:
-            return NotMeasured(f"no request of category {category} in this step")
-        match quantity:
-            case "error_rate":
-                return group.error_rate
-            case "success_rate":
-                return group.success_rate
-        times = group.response_time if quantity == "response_time" else group.service_time
-        return times.get(statistic, NotMeasured(f"no {statistic} was derived"))
+_MEETS = {True: "yes", False: "no", None: "not decided"}
+_COLUMNS = (
+    "run_id",
+    "phase",
+    "load",
+    "unit",
+    "seconds",
+    "throughput_per_s",
+    "p95_ms",
+    "p95_low_ms",
+    "p95_high_ms",
+    "error_percent",
+    "meets",
+    "missed",
+)
 
 
-def capacity(steps: Sequence[LoadStep], criteria: Sequence[CriterionVerdict]) -> Estimate | None:
-    """`slo_capacity` of the steps, by the targets of the rules on response times and failures.
-
-    None where the run has one step, no such rule, or a load that occurs in two steps.
-    """
-    rules = [rule for criterion in criteria if (rule := _rule(criterion)) is not None]
-    if len(steps) < 2 or not rules or len({step.users for step in steps}) < len(steps):
-        return None
-    return slo_capacity([(step.users, _holds(step, rules)) for step in steps])
-
-
-def capacity_words(found: Estimate) -> tuple[str, ...]:
+def slo_words(found: Estimate) -> tuple[str, ...]:
     """The capacity in a sentence, and what else there is to know of it.
 
-    >>> capacity_words(slo_capacity([(10, True), (20, True), (40, False)]))
+    >>> from harness.stats import slo_capacity
+    >>> slo_words(slo_capacity([(10, True), (20, True), (40, False)]))
     ('Capacity at the criteria: 20 users; with 40 they no longer hold',)
-    >>> capacity_words(slo_capacity([(10, True), (20, True)]))
-    ('Capacity at the criteria: 20 users or more; no step went beyond it',)
-    >>> capacity_words(slo_capacity([(10, False)]))
+    >>> slo_words(slo_capacity([(10, True), (20, True)], unit="arrivals/s"))
+    ('Capacity at the criteria: 20 arrivals/s or more; no step went beyond it',)
+    >>> slo_words(slo_capacity([(10, False)]))
     ('Capacity at the criteria: under 10 users',)
-    >>> capacity_words(slo_capacity([(10, None)]))
+    >>> slo_words(slo_capacity([(10, None)]))
     ('Capacity at the criteria: unknown, as no step has the evidence to decide',)
     """
+    unit = found.unit
     match found.value, found.high:
         case None, None:
             said = "unknown, as no step has the evidence to decide"
         case None, high:
-            said = f"under {number(high)} users"
+            said = f"under {number(high)} {unit}"
         case value, None:
-            said = f"{number(value)} users or more; no step went beyond it"
+            said = f"{number(value)} {unit} or more; no step went beyond it"
         case value, high:
-            said = f"{number(value)} users; with {number(high)} they no longer hold"
+            said = f"{number(value)} {unit}; with {number(high)} they no longer hold"
     # The sentence says already that no level failed or none could be decided.
     notes = (sentence_case(note) for note in found.warnings if not note.startswith("no level"))
     rest = notes if found.value is not None or found.high is not None else ()
     return (f"Capacity at the criteria: {said}", *rest)
 
 
-def _rule(criterion: CriterionVerdict) -> Rule | None:
-    """The rule without its critical level; None where it is not about whole requests at every load."""
-    try:
-        rule = parse_rule(criterion.name, criterion.rule)
-    except ConfigError:
-        return None
-    where = rule.selection
-    if rule.quantity not in _AT_EVERY_LOAD or where.component or where.name or where.model:
-        return None
-    return replace(rule, critical=None)
+def capacity_words(
+    capacity: Capacity | None, verdict: CapacityVerdict | None, checks: Sequence[ValidityCheck] = ()
+) -> tuple[str, ...]:
+    """All that is known, a sentence each; nothing where no levels were measured."""
+    words: list[str] = []
+    if verdict is not None:
+        words += slo_words(verdict.slo)
+        if verdict.throughput is not None:
+            words.append(f"Throughput there: {figure(verdict.throughput)}")
+    if capacity is None:
+        return tuple(words)
+    words += limit_words(capacity)
+    words += scaling_words(capacity)
+    off = littles_law_words(checks)
+    return (*words, off) if off else tuple(words)
 
 
-def _holds(step: LoadStep, rules: Sequence[Rule]) -> bool | None:
-    """True where all intervals meet the targets, False where one misses its own, else None."""
-    verdicts = {found.verdict for found in judge_criteria(rules, _StepFigures(step))}
-    if Criterion.FAIL in verdicts:
-        return False
-    return True if verdicts == {Criterion.PASS} else None
+def limit_words(capacity: Capacity) -> list[str]:
+    """What saturates first, and what says so."""
+    limit = capacity.limit
+    words = [f"Saturates first: {limit.words}"]
+    words += [sentence_case(line) for line in limit.evidence]
+    if limit.also:
+        words.append(f"Also at its limit: {', '.join(limit.also)}")
+    if limit.resource is Resource.GENERATOR_CPU:
+        words.append("These figures are not of the service: add a worker, and measure again")
+    return words
+
+
+def scaling_words(capacity: Capacity) -> list[str]:
+    """How throughput scales, by the fit; or why there is none."""
+    fit = capacity.scaling
+    if fit is None:
+        return [sentence_case(capacity.scaling_note)] if capacity.scaling_note else []
+    of = capacity.scaling_of
+    words = [
+        f"Scalability law over {of}: {figure(fit.rate_of_one)} from one",
+        (
+            f"Contention {_coefficient(fit.contention)}, coherency {_coefficient(fit.coherency)}; "
+            f"the fit explains {100 * fit.r_squared:.1f} % of what throughput varies by"
+        ),
+    ]
+    if fit.knee.value is not None:
+        knee = f"{number(fit.knee.value)} {of} {interval(fit.knee)}"
+        words.append(f"Knee at {knee}: beyond it more load buys little")
+    if fit.peak_load.value is not None and fit.peak_throughput.value is not None:
+        words.append(
+            f"Peak at {number(fit.peak_load.value)} {of} {interval(fit.peak_load)}: "
+            f"{figure(fit.peak_throughput)}; beyond it throughput falls"
+        )
+    return [*words, *(sentence_case(note) for note in fit.warnings)]
+
+
+def littles_law_words(checks: Sequence[ValidityCheck]) -> str:
+    """What the check by Little's law found, where it is off."""
+    return next(
+        (
+            f"Little's law is off: {check.reason}"
+            for check in checks
+            if check.name == "Little's law" and check.verdict is Validity.INVALID
+        ),
+        "",
+    )
+
+
+def capacity_terminal(
+    capacity: Capacity,
+    verdict: CapacityVerdict | None,
+    checks: Sequence[ValidityCheck],
+    notes: Sequence[str] = (),
+    *,
+    width: int = 80,
+    colour: bool = False,
+) -> str:
+    """The levels in a table, and below it what is known of them."""
+    console, buffer = text_console(width, colour=colour)
+    several = len({level.run_id for level in capacity.levels}) > 1
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    if several:
+        table.add_column("Run", overflow="fold", ratio=1)
+    for title in (sentence_case(capacity.unit), "req/s", "p95", "Errors"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("Meets criteria", overflow="fold", ratio=None if several else 1)
+    judged = _by_level(verdict)
+    for level in capacity.levels:
+        cells = [
+            number(level.load),
+            _short(level.throughput),
+            _short(level.p95, " ms"),
+            _short(level.error_rate, " %"),
+        ]
+        found = judged.get((level.run_id, level.phase))
+        table.add_row(*([Text(clean(level.run_id))] if several else []), *cells, Text(clean(_meets(found))))
+    console.print(table)
+    for words in (*capacity_words(capacity, verdict, checks), *notes):
+        console.print(Text(clean(words)))
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def capacity_tsv(capacity: Capacity, verdict: CapacityVerdict | None) -> str:
+    """A line per level below a line of column names; empty where there is no value."""
+    judged = _by_level(verdict)
+    lines = ["\t".join(_COLUMNS)]
+    for level in capacity.levels:
+        found, p95 = judged.get((level.run_id, level.phase)), level.p95
+        cells = [
+            level.run_id,
+            level.phase,
+            level.load,
+            capacity.unit,
+            level.seconds,
+            level.throughput.value,
+            *((p95.value, p95.low, p95.high) if p95 is not None else (None, None, None)),
+            level.error_rate.value,
+            "" if found is None else _MEETS[found.meets],
+            "" if found is None else ",".join(found.missed),
+        ]
+        lines.append("\t".join(_cell(cell) for cell in cells))
+    return "\n".join(lines)
+
+
+def capacity_document(capacity: Capacity | None, verdict: CapacityVerdict | None) -> dict[str, Any] | None:
+    """The `capacity` of summary.json, and what `harness capacity --json` prints."""
+    if capacity is None:
+        return None
+    judged = _by_level(verdict)
+    limit = capacity.limit
+    return {
+        "unit": capacity.unit,
+        "slo": None if verdict is None else verdict.slo.to_json(),
+        "throughput": None if verdict is None or verdict.throughput is None else verdict.throughput.to_json(),
+        "limit": {
+            "resource": None if limit.resource is None else str(limit.resource),
+            "from_load": limit.from_load,
+            "words": limit.words,
+            "evidence": list(limit.evidence),
+            "also": list(limit.also),
+        },
+        "scaling": None if capacity.scaling is None else _scaling(capacity.scaling, capacity.scaling_of),
+        "scaling_note": capacity.scaling_note,
+        "levels": [_level(level, judged.get((level.run_id, level.phase))) for level in capacity.levels],
+    }
+
+
+def _level(level: LoadLevel, found: LevelVerdict | None) -> dict[str, Any]:
+    return {
+        "run_id": level.run_id,
+        "phase": level.phase,
+        "load": level.load,
+        "seconds": level.seconds,
+        "throughput": level.throughput.to_json(),
+        "p95": None if level.p95 is None else level.p95.to_json(),
+        "error_rate": level.error_rate.to_json(),
+        "in_flight": level.in_flight,
+        "meets": None if found is None else found.meets,
+        "missed": [] if found is None else list(found.missed),
+        "undecided": [] if found is None else list(found.undecided),
+    }
+
+
+def _scaling(fit: Scalability, of: str) -> dict[str, Any]:
+    names = ("rate_of_one", "contention", "coherency", "knee", "peak_load", "peak_throughput")
+    return {
+        "of": of,
+        **{name: getattr(fit, name).to_json() for name in names},
+        "r_squared": fit.r_squared,
+        "levels": fit.n,
+        "method": fit.method,
+        "warnings": list(fit.warnings),
+    }
+
+
+def _by_level(verdict: CapacityVerdict | None) -> Mapping[tuple[str, str], LevelVerdict]:
+    return {} if verdict is None else {(level.run_id, level.phase): level for level in verdict.levels}
+
+
+def _meets(found: LevelVerdict | None) -> str:
+    if found is None:
+        return NO_VALUE
+    names = found.missed if found.meets is False else found.undecided if found.meets is None else ()
+    if len(names) > 1:
+        return f"{_MEETS[found.meets]}: {len(names)} rules"
+    return f"{_MEETS[found.meets]}: {names[0]}" if names else _MEETS[found.meets]
+
+
+def _short(estimate: Estimate | None, unit: str = "") -> str:
+    if estimate is None or estimate.value is None:
+        return NO_VALUE
+    ends = "" if is_hollow(estimate) else f" {interval(estimate)}"
+    return f"{number(estimate.value)}{unit}{ends}"
+
+
+def _coefficient(estimate: Estimate) -> str:
+    return f"{number(estimate.value)} {interval(estimate)}".strip()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())

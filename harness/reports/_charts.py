@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.analysis import NOT_COMPARABLE, Histogram, RunSeries, Summary, TrendPoint
+from harness.analysis import Histogram, RunSeries, Summary, TrendPoint, with_run
 from harness.reports import _figures as figures
 from harness.reports import _figures_load as load_figures
 from harness.reports import _findings as findings
 from harness.reports._beside import beside
-from harness.reports._capacity import capacity, capacity_words
-from harness.reports._component_steps import ComponentStep
+from harness.reports._capacity import capacity_words
 from harness.reports._format import count, sentence_case
 from harness.reports._limits import latency_limits
 from harness.reports._order import additive_order
@@ -25,14 +24,13 @@ from harness.reports._tables import (
     trend_table,
 )
 from harness.reports._timeline import Excluded, excluded_stretches, thin
-from harness.reports._trend_changes import trend_changes
+from harness.reports._trend_changes import change_text
 from harness.reports._words import overall
 from harness.runs import Manifest
 from harness.verdicts import Judgement, Regression
 
 #: Points and seconds of the tables under the charts: enough to read, not to re-analyse.
 _TABLE_POINTS = 30
-_TREND_RUNS = 50
 
 #: Rows of a chart with a row per category.
 _MOST_CATEGORIES = 6
@@ -61,13 +59,12 @@ def report_charts(
     manifest: Manifest,
     trend: Sequence[TrendPoint],
     regression: Regression | None = None,
-    shifts: Sequence[ComponentStep] = (),
 ) -> dict[str, Chart]:
-    """All charts by id; those without data are absent. `shifts` are the components in each load step."""
+    """All charts by id; those without data are absent."""
     charts = [
         *_latency_charts(summary, judgement, () if regression is None else regression.samples[0]),
         *_component_charts(summary),
-        *_shift_charts(summary, shifts),
+        *_shift_charts(summary),
         *_step_charts(summary, judgement),
         *_series_charts(summary, manifest),
         *_error_tables(summary),
@@ -135,12 +132,13 @@ def _component_charts(summary: Summary) -> list[Chart]:
     ]
 
 
-def _shift_charts(summary: Summary, shifts: Sequence[ComponentStep]) -> list[Chart]:
-    if not shifts:
+def _shift_charts(summary: Summary) -> list[Chart]:
+    additive = [step for step in summary.component_steps if step.additive]
+    if not additive:
         return []
     order = list(summary.by_category)
     shifts = sorted(
-        shifts, key=lambda step: order.index(step.category) if step.category in order else len(order)
+        additive, key=lambda step: order.index(step.category) if step.category in order else len(order)
     )
     categories = list(dict.fromkeys(step.category for step in shifts))[:_MOST_CATEGORIES]
     drawn = [step for step in shifts if step.category in categories]
@@ -166,18 +164,19 @@ def _step_charts(summary: Summary, judgement: Judgement) -> list[Chart]:
     limits = latency_limits(judgement.criteria)
     note = "Bars are 95 % intervals; a hollow marker means that n is too small for one."
     switched = " p50 and p95 of all requests can be switched on in the legend." if summary.by_category else ""
-    found = capacity(summary.steps, judgement.criteria)
+    found = judgement.capacity
+    slo = None if found is None else found.slo
     finding = findings.throughput_finding(summary.steps)
     return [
         Chart(
             "load",
             f"{finding}. {findings.scaling_finding(summary.steps)}" if drawn else finding,
             "Throughput, p95 response time and error rate against users",
-            load_figures.load_figure(summary.steps, limits, found) if drawn else None,
+            load_figures.load_figure(summary.steps, limits, slo) if drawn else None,
             steps_table(summary.steps),
             note + switched if drawn else "",
             height=560,
-            remarks=() if found is None else capacity_words(found),
+            remarks=capacity_words(summary.capacity, found, judgement.checks),
         )
     ]
 
@@ -224,10 +223,10 @@ def _error_tables(summary: Summary) -> list[Chart]:
 
 
 def _trend_charts(summary: Summary, judgement: Judgement, trend: Sequence[TrendPoint]) -> list[Chart]:
-    points = _with_this_run(summary, judgement, trend)
+    points = with_run(trend, summary, overall(judgement))
     runs = {point.run_id for point in points}
     finding = findings.trend_finding(summary, trend, overall(judgement))
-    changes = trend_changes(points)
+    changes = summary.trend_changes
     return [
         Chart(
             "trend",
@@ -239,22 +238,6 @@ def _trend_charts(summary: Summary, judgement: Judgement, trend: Sequence[TrendP
             + (" Vertical lines: where a new level began." if changes else "")
             if len(runs) > 1
             else "",
-            remarks=tuple(change.text for change in changes),
+            remarks=tuple(change_text(change) for change in changes),
         )
     ]
-
-
-def _with_this_run(summary: Summary, judgement: Judgement, trend: Sequence[TrendPoint]) -> list[TrendPoint]:
-    """Earlier runs and this one if it can be compared, oldest first, the last `_TREND_RUNS` of them."""
-    points = [point for point in trend if point.run_id != summary.run_id]
-    comparable = overall(judgement) not in NOT_COMPARABLE
-    for label, group in (summary.by_category or {"all": summary.overall}).items() if comparable else ():
-        p95 = group.response_time.get("p95")
-        if p95 is not None:
-            point = TrendPoint(summary.run_id, summary.started_at, label, p95, overall(judgement))
-            points.append(point)
-    order = list(summary.by_category)
-    points.sort(key=lambda p: order.index(p.category) if p.category in order else len(order))
-    points.sort(key=lambda point: (point.started_at, point.run_id))
-    kept = set(list(dict.fromkeys(point.run_id for point in points))[-_TREND_RUNS:])
-    return [point for point in points if point.run_id in kept]

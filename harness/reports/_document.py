@@ -10,13 +10,16 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.analysis import ComponentTime, Group, LoadStep, Summary
+from harness.analysis import ComponentStep, ComponentTime, Group, LoadStep, Summary, TrendChange, WarmUpCheck
+from harness.reports._capacity import capacity_document
+from harness.reports._endurance import endurance_document
+from harness.reports._models import models_document
 from harness.reports._words import overall, provider
 from harness.runs import Manifest
 from harness.stats import Estimate
 from harness.verdicts import CriterionVerdict, Judgement
 
-SUMMARY_SCHEMA_VERSION = 1
+SUMMARY_SCHEMA_VERSION = 2
 
 
 def summary_document(summary: Summary, judgement: Judgement, manifest: Manifest) -> dict[str, Any]:
@@ -48,6 +51,10 @@ def summary_document(summary: Summary, judgement: Judgement, manifest: Manifest)
         },
         "components": [_component(item) for item in summary.components],
         "steps": [_step(step) for step in summary.steps],
+        "component_steps": [_component_step(item) for item in summary.component_steps],
+        "capacity": capacity_document(summary.capacity, judgement.capacity),
+        "warm_up": _warm_up(summary.warm_up),
+        "trend_changes": [_trend_change(item) for item in summary.trend_changes],
         "errors": [
             {"name": e.name, "outcome": e.outcome, "cause": e.cause, "error": e.error, "count": e.count}
             for e in summary.errors
@@ -61,6 +68,8 @@ def summary_document(summary: Summary, judgement: Judgement, manifest: Manifest)
                 "response_time_ms": slow.response_time_ms,
                 "outcome": slow.outcome,
                 "components_ms": dict(slow.components_ms),
+                "trace_id": slow.trace_id,
+                "trace_url": slow.trace_url,
             }
             for slow in summary.slowest
         ],
@@ -68,6 +77,21 @@ def summary_document(summary: Summary, judgement: Judgement, manifest: Manifest)
             {"phase": item.phase, "service": item.service, "figures": _estimates(item.figures)}
             for item in summary.resources
         ],
+        "derived": [
+            {
+                "name": item.name,
+                "title": item.title,
+                "formula": item.formula,
+                "figure": _json(item.figure),
+                "of": _json(item.of),
+                "over": _json(item.to),
+                "reason": item.reason,
+            }
+            for item in summary.derived
+        ],
+        "models": models_document(summary.models, _json),
+        **endurance_document(summary.drifts, summary.recovery, _json),
+        "search": manifest.search.model_dump() if manifest.search is not None else None,
         "notes": list(summary.notes),
         "verdicts": _verdicts(judgement),
     }
@@ -140,6 +164,7 @@ def _run(summary: Summary, manifest: Manifest) -> dict[str, Any]:
         "git_commit": manifest.git_commit,
         "stop_reason": manifest.stop_reason,
         "interrupted": manifest.interrupted,
+        "stopped_by": manifest.stopped_by.model_dump() if manifest.stopped_by is not None else None,
         "fingerprint": manifest.fingerprint,
     }
 
@@ -187,9 +212,51 @@ def _step(step: LoadStep) -> dict[str, Any]:
     return {
         "phase": step.phase,
         "users": step.users,
+        "arrivals_per_s": step.arrivals_per_s,
         "seconds": step.seconds,
         "group": _group(step.group),
         "by_category": _groups(step.by_category),
+        "errors_by_cause": dict(step.errors_by_cause),
+    }
+
+
+def _component_step(item: ComponentStep) -> dict[str, Any]:
+    return {
+        "phase": item.phase,
+        "users": item.users,
+        "category": item.category,
+        "component": item.component,
+        "additive": item.additive,
+        "mean": _json(item.mean),
+        "p95": _json(item.p95),
+    }
+
+
+def _warm_up(check: WarmUpCheck | None) -> dict[str, Any] | None:
+    if check is None:
+        return None
+    return {
+        "phase": check.phase,
+        "configured_s": check.configured_s,
+        "lasted_s": check.lasted_s,
+        "n": check.n,
+        "before": _json(check.before),
+        "after": _json(check.after),
+        "method": check.method,
+    }
+
+
+def _trend_change(item: TrendChange) -> dict[str, Any]:
+    return {
+        "category": item.category,
+        "run_id": item.run_id,
+        "started_at": item.started_at,
+        "before": _json(item.change.before),
+        "after": _json(item.change.after),
+        "change_percent": item.change.change_percent,
+        "p_value": item.change.p_value,
+        "n": item.change.n,
+        "method": item.change.method,
     }
 
 

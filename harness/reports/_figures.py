@@ -7,14 +7,14 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness.analysis import ComponentTime, Histogram, TimeSeries, TrendPoint, WindowPiece
+from harness.analysis import ComponentTime, Histogram, TimeSeries, TrendChange, TrendPoint, WindowPiece
 from harness.reports._figure_parts import add_estimates, escaped, finished, patterned, rounded
 from harness.reports._limits import Limit
 from harness.reports._order import additive_order
 from harness.reports._plotly_figure import Figure
 from harness.reports._style import GREY, SHADE, Look, look
 from harness.reports._timeline import Excluded
-from harness.reports._trend_changes import TrendChange
+from harness.reports._trend_changes import change_short
 
 #: More names than this would cover each other.
 _MOST_NAMED_PIECES = 6
@@ -175,7 +175,7 @@ def trend_figure(points: Sequence[TrendPoint], changes: Sequence[TrendChange] = 
         )  # fmt: skip
         figure.add_annotation(
             x=at, xref="x", y=1, yref="paper", yanchor="top", xanchor="right", textangle=-90,
-            showarrow=False, text=escaped(change.short), font={"size": 10},
+            showarrow=False, text=escaped(change_short(change)), font={"size": 10},
         )  # fmt: skip
     ticks = [(escaped(run_id), started_at[:16].replace("T", " ")) for run_id, started_at in runs]
     every = -(-len(ticks) // 8)

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from harness.analysis import Group, LoadStep
-from harness.reports._component_steps import ComponentStep
+from harness.analysis import ComponentStep, Group, LoadStep
 from harness.reports._figure_parts import add_estimates, escaped, finished, patterned, rounded
 from harness.reports._limits import Limit
 from harness.reports._plotly_figure import Figure
@@ -17,7 +16,7 @@ _THROUGHPUT, _LATENCY, _ERRORS = 1, 2, 3
 
 
 def load_figure(steps: Sequence[LoadStep], limits: Sequence[Limit], capacity: Estimate | None = None) -> str:
-    """Throughput, p95 response time and error rate against users, one above the other on one axis.
+    """Throughput, p95 response time and error rate against load, one above the other on one axis.
 
     Categories have their colours of the other charts; grey is all requests. p50 and p95 of all can be
     switched on in the legend where there are categories.
@@ -42,12 +41,12 @@ def load_figure(steps: Sequence[LoadStep], limits: Sequence[Limit], capacity: Es
         add_estimates(figure, xs, times, f"{name} of all", style, row=_LATENCY, visible=visible)
     _add_levels(figure, limits, steps)
     if capacity is not None and capacity.value is not None and not _is_named(xs):
-        _add_capacity(figure, capacity.value)
+        _add_capacity(figure, capacity.value, capacity.unit)
     for row, title in enumerate(("Throughput, req/s", "Response time, ms", "Error rate, %"), start=1):
         figure.update_yaxis(row, title={"text": title}, rangemode="tozero", nticks=5)
     for row in (_THROUGHPUT, _LATENCY, _ERRORS):
         figure.update_xaxis(row, **_ticks(xs))
-    figure.update_xaxis(_ERRORS, title={"text": "Load step" if _is_named(xs) else "Users"})
+    figure.update_xaxis(_ERRORS, title={"text": "Load step" if _is_named(xs) else _load_word(steps)})
     return finished(figure, hovermode="x")
 
 
@@ -92,9 +91,17 @@ def _step_words(steps: Sequence[ComponentStep]) -> dict[str, str]:
 
 
 def _step_axis(steps: Sequence[LoadStep]) -> list[Any]:
-    """Users where each load level occurs once, else the names of the steps."""
-    users = [step.users for step in steps]
-    return users if len(set(users)) == len(users) else [escaped(step.phase) for step in steps]
+    """The load where each level occurs once (arrivals/s in an open loop), else the names of the steps."""
+    loads = [step.arrivals_per_s if _is_open(steps) else step.users for step in steps]
+    return loads if len(set(loads)) == len(loads) else [escaped(step.phase) for step in steps]
+
+
+def _is_open(steps: Sequence[LoadStep]) -> bool:
+    return all(step.arrivals_per_s for step in steps)
+
+
+def _load_word(steps: Sequence[LoadStep]) -> str:
+    return "Arrivals/s" if _is_open(steps) else "Users"
 
 
 def _add_levels(figure: Figure, limits: Sequence[Limit], steps: Sequence[LoadStep]) -> None:
@@ -113,14 +120,14 @@ def _add_levels(figure: Figure, limits: Sequence[Limit], steps: Sequence[LoadSte
             )  # fmt: skip
 
 
-def _add_capacity(figure: Figure, users: float) -> None:
+def _add_capacity(figure: Figure, load: float, unit: str) -> None:
     figure.add_shape(
-        type="line", xref="x3", yref="paper", x0=users, x1=users, y0=0, y1=1,
+        type="line", xref="x3", yref="paper", x0=load, x1=load, y0=0, y1=1,
         line={"color": GREY, "width": 1.6, "dash": "longdashdot"},
     )  # fmt: skip
     figure.add_annotation(
-        x=users, xref="x3", y=1, yref="paper", xanchor="right", yanchor="top", showarrow=False,
-        text=f"capacity {users:g} users ", font={"size": 10},
+        x=load, xref="x3", y=1, yref="paper", xanchor="right", yanchor="top", showarrow=False,
+        text=f"capacity {load:g} {unit} ", font={"size": 10},
     )  # fmt: skip
 
 

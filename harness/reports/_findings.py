@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from harness.analysis import (
     NOT_COMPARABLE,
+    ComponentStep,
     ComponentTime,
     Group,
     LoadStep,
@@ -13,7 +14,6 @@ from harness.analysis import (
     TimeSeries,
     TrendPoint,
 )
-from harness.reports._component_steps import ComponentStep
 from harness.reports._format import count, number, quantity, sentence_case
 
 TOTAL = "total"

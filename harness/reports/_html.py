@@ -15,7 +15,8 @@ from plotly.offline import get_plotlyjs
 from harness.analysis import Summary, TrendPoint
 from harness.reports._charts import report_charts
 from harness.reports._compared import compared
-from harness.reports._component_steps import ComponentStep
+from harness.reports._derived import derived_table
+from harness.reports._endurance import drift_table, recovery_lines
 from harness.reports._findings import slowest_finding
 from harness.reports._format import (
     count,
@@ -30,6 +31,8 @@ from harness.reports._format import (
     unit_word,
 )
 from harness.reports._limits import levels
+from harness.reports._loads import load_tables
+from harness.reports._models import models_table, streams_table
 from harness.reports._order import additive_order, fastest_first
 from harness.reports._page import (
     bar_parts,
@@ -55,18 +58,17 @@ def html_report(
     manifest: Manifest,
     trend: Sequence[TrendPoint],
     regression: Regression | None = None,
-    shifts: Sequence[ComponentStep] = (),
 ) -> str:
     """The report as one HTML document; text from outside is escaped, nothing is fetched.
 
-    `regression` and `shifts` (the components in each load step) add their sections where given.
+    `regression` adds its section where given.
     """
     summary = fastest_first(summary)
-    charts = report_charts(summary, judgement, manifest, trend, regression, shifts)
+    charts = report_charts(summary, judgement, manifest, trend, regression)
     additive = additive_order(summary.components)
     figures = {chart.id: json.loads(chart.figure) for chart in charts.values() if chart.figure}
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             summary=summary,
@@ -81,6 +83,12 @@ def html_report(
             tiles=tiles(summary),
             categories=groups_table("Category", summary.by_category),
             names=groups_table("Request", summary.by_name),
+            derived=derived_table(summary.derived),
+            models=models_table(summary.models),
+            streams=streams_table(summary.models),
+            drifts=drift_table(summary.drifts),
+            recovery=recovery_lines(summary.recovery),
+            loads=load_tables(summary, manifest),
             charts=charts,
             resources=resources_table(summary.resources),
             resources_finding=resources_finding(summary.resources),
@@ -90,7 +98,7 @@ def html_report(
             environment=environment_facts(summary, manifest),
             figures_json=script_safe(json.dumps(figures, separators=(",", ":"), allow_nan=False)),
             plotly_js=get_plotlyjs() if figures else "",
-            assets=_assets(),
+            assets=assets(),
         )
     )
 
@@ -105,13 +113,15 @@ def script_safe(text: str) -> str:
 
 
 @cache
-def _assets() -> dict[str, str]:
+def assets() -> dict[str, str]:
+    """The texts that every page inlines, by file name."""
     folder = files("harness.reports") / "templates"
     return {name: (folder / name).read_text(encoding="utf-8") for name in _ASSETS}
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates that escape what they are given, with the filters that they use."""
     environment = Environment(
         loader=PackageLoader("harness.reports"),
         autoescape=True,

@@ -51,7 +51,7 @@ def junit_report(
     cases = [case for suite in suites.values() for case in suite]
     root = ET.Element(
         "testsuites",
-        name=_xml(f"harness {summary.scenario}"),
+        name=xml_text(f"harness {summary.scenario}"),
         tests=str(len(cases)),
         failures=_count(cases, "failure"),
         errors="0",
@@ -127,13 +127,13 @@ def _suite(
     suite = ET.Element(
         "testsuite",
         id=str(number),
-        name=_xml(f"{summary.scenario} {name}"),
-        package=_xml(summary.scenario),
+        name=xml_text(f"{summary.scenario} {name}"),
+        package=xml_text(summary.scenario),
         tests=str(len(cases)),
         failures=_count(cases, "failure"),
         errors="0",
         skipped=_count(cases, "skipped"),
-        hostname=_xml(manifest.host.name),
+        hostname=xml_text(manifest.host.name),
         time=f"{summary.duration_s if number == 0 else 0:.3f}",
     )
     if at := _timestamp(summary.started_at):
@@ -145,21 +145,21 @@ def _suite(
         ("verdict", overall(judgement)),
         ("commit", manifest.git_commit),
     ):
-        ET.SubElement(properties, "property", name=key, value=_xml(value))
+        ET.SubElement(properties, "property", name=key, value=xml_text(value))
     for case in cases:
         suite.append(_case(case, f"{summary.scenario}.{name}"))
     return suite
 
 
 def _case(case: _Case, class_name: str) -> ET.Element:
-    element = ET.Element("testcase", classname=_xml(class_name), name=_xml(case.name), time="0.000")
+    element = ET.Element("testcase", classname=xml_text(class_name), name=xml_text(case.name), time="0.000")
     if case.outcome == "passed":
-        ET.SubElement(element, "system-out").text = _xml(f"{case.word}\n{case.text}".rstrip())
+        ET.SubElement(element, "system-out").text = xml_text(f"{case.word}\n{case.text}".rstrip())
         return element
-    attributes = {"message": _xml(case.message)}
+    attributes = {"message": xml_text(case.message)}
     if case.outcome == "failure":
-        attributes["type"] = _xml(case.word)
-    ET.SubElement(element, case.outcome, attributes).text = _xml(case.text)
+        attributes["type"] = xml_text(case.word)
+    ET.SubElement(element, case.outcome, attributes).text = xml_text(case.text)
     return element
 
 
@@ -185,10 +185,10 @@ def _timestamp(iso: str) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _xml(text: str) -> str:
+def xml_text(text: str) -> str:
     """Text without the characters that XML cannot hold.
 
-    >>> _xml("a" + chr(0) + "b")
+    >>> xml_text("a" + chr(0) + "b")
     'a�b'
     """
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

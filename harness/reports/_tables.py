@@ -6,8 +6,7 @@ Every cell is text, already rounded; escaping is the template's work.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.analysis import ComponentTime, ErrorGroup, Group, LoadStep, TimeSeries, TrendPoint
-from harness.reports._component_steps import ComponentStep
+from harness.analysis import ComponentStep, ComponentTime, ErrorGroup, Group, LoadStep, TimeSeries, TrendPoint
 from harness.reports._format import NO_VALUE, figure, number, quantity
 from harness.stats import Estimate
 
@@ -47,17 +46,33 @@ def groups_table(first: str, groups: Mapping[str, Group]) -> Table:
 
 
 def steps_table(steps: Sequence[LoadStep]) -> Table:
-    """One row per load step and category; `all` first."""
+    """One row per load step and category; `all` first. Where requests failed, by which cause.
+
+    In an open loop with the arrivals/s that its users stand for.
+    """
+    failed = any(step.errors_by_cause for step in steps)
+    is_open = any(step.arrivals_per_s is not None for step in steps)
     rows: list[list[str]] = []
     for step in steps:
         parts = {"all": step.group, **step.by_category} if len(step.by_category) > 1 else {"all": step.group}
         for label, group in parts.items():
-            rows.append([step.phase, label, str(step.users), number(step.seconds), *_group_cells(group)])
+            load = [str(step.users), *([number(step.arrivals_per_s)] if is_open else [])]
+            cells = [step.phase, label, *load, number(step.seconds), *_group_cells(group)]
+            rows.append([*cells, *([causes_words(step) if label == "all" else ""] if failed else [])])
     return table(
         ["Step", "Category"],
-        ["Users", "Measured s", "Requests", "p50", "p95", "p99", "Mean", "Throughput", "Error rate"],
+        [
+            *("Users", *(["Arrivals/s"] if is_open else []), "Measured s", "Requests"),
+            *("p50", "p95", "p99", "Mean", "Throughput", "Error rate"),
+            *(["Errors by cause"] if failed else []),
+        ],
         rows,
     )
+
+
+def causes_words(step: LoadStep) -> str:
+    """The failed requests of a step by cause, as `provider 12, service 3`."""
+    return ", ".join(f"{cause} {n:,}" for cause, n in step.errors_by_cause.items())
 
 
 def components_table(components: Sequence[ComponentTime]) -> Table:

@@ -9,8 +9,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis import ComponentTime, Group, Summary
+from harness.analysis import ComponentTime, Group, ModelFigures, Summary
 from harness.reports._console import text_console
+from harness.reports._derived import derived_lines
+from harness.reports._endurance import drift_lines, recovery_lines, steps_rows
 from harness.reports._findings import component_finding
 from harness.reports._format import (
     NO_VALUE,
@@ -25,10 +27,15 @@ from harness.reports._format import (
     sentences,
 )
 from harness.reports._limits import levels
+from harness.reports._loads import load_rows, load_words
+from harness.reports._models import HOLLOW_WORDS, models_lines, streams_lines
 from harness.reports._order import fastest_first
 from harness.reports._words import headline, icon, overall, provider, tone
 from harness.runs import Manifest
 from harness.verdicts import Criterion, CriterionVerdict, Judgement, Validity
+
+#: Shapes whose result is a line per load step.
+_STEP_BY_STEP = frozenset({"StressRamp"})
 
 COLOURS = {"good": "green", "warn": "yellow", "bad": "bold red", "neutral": "dim"}
 
@@ -48,14 +55,36 @@ def terminal_report(
         for remedy in _remedies(judgement):
             console.print(remedy)
     console.print()
+    if summary.models:
+        for part in _models(summary.models):
+            console.print(part)
     console.print(_groups(fastest_first(summary)))
     hint = _slow_component(summary.components)
     if hint:
         console.print(hint)
+    for line in (
+        *derived_lines(summary.derived),
+        *recovery_lines(summary.recovery),
+        *drift_lines(summary.drifts),
+    ):
+        console.print(Text(clean(line)))
+    for part in _by_load(summary, manifest):
+        console.print(part)
     for note in summary.notes:
         console.print(Text(f"Note: {clean(note)}", ""))
     lines = buffer.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _by_load(summary: Summary, manifest: Manifest) -> list[RenderableType]:
+    """What came of each load, where that is what the run was for."""
+    if manifest.scenario.load.get("shape_class") in _STEP_BY_STEP:
+        ended = Text(clean(f"Ended: {manifest.stop_reason}."))
+        return [Text(), _rows(steps_rows(summary.steps), left=(0, 7)), ended]
+    if rows := load_rows(summary, manifest):
+        words = [Text(clean(line)) for line in load_words(manifest)]
+        return [Text(), _rows(rows, left=(3,) if manifest.search else (0,)), *words]
+    return []
 
 
 def _headline(summary: Summary, judgement: Judgement) -> Text:
@@ -133,6 +162,25 @@ def _groups(summary: Summary) -> Table:
     groups = {**summary.by_category, "all": summary.overall}
     for label, group in groups.items():
         table.add_row(Text(clean(label)), f"{group.requests:,}", *_group_cells(group))
+    return table
+
+
+def _models(models: Sequence[ModelFigures]) -> list[RenderableType]:
+    """The comparison of models, with an empty line after each table."""
+    tables = [lines for lines in (models_lines(models), streams_lines(models)) if len(lines) > 1]
+    parts: list[RenderableType] = [part for lines in tables for part in (_rows(lines, left=(0, 1)), "")]
+    hollow = any(cell.startswith("(") for lines in tables for row in lines for cell in row)
+    return [*parts, Text(f"{HOLLOW_WORDS}\n", "dim")] if hollow else parts
+
+
+def _rows(lines: Sequence[tuple[str, ...]], left: Sequence[int]) -> Table:
+    """A table whose first line is its heading; the columns `left` hold words."""
+    head, *rows = lines
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for place, title in enumerate(head):
+        table.add_column(title, justify="left" if place in left else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(clean(cell)) for cell in row))
     return table
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.analysis import Summary, TrendPoint
-from harness.reports._component_steps import ComponentStep
 from harness.reports._document import summary_document
 from harness.reports._html import html_report
 from harness.reports._junit import junit_report
@@ -23,7 +22,6 @@ def write_reports(
     trend: Sequence[TrendPoint] = (),
     regression: Regression | None = None,
     *,
-    shifts: Sequence[ComponentStep] = (),
     strict: bool = False,
 ) -> dict[str, Path]:
     """Write summary.json, report.html, report.md and junit.xml into `out_dir`; their paths by file name.
@@ -39,7 +37,7 @@ def write_reports(
     return {
         "summary.json": _write(out_dir / "summary.json", as_json),
         "report.html": _write(
-            out_dir / "report.html", html_report(summary, judgement, manifest, trend, regression, shifts)
+            out_dir / "report.html", html_report(summary, judgement, manifest, trend, regression)
         ),
         "report.md": _write(
             out_dir / "report.md", markdown_report(summary, judgement, manifest, trend, regression)

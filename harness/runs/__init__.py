@@ -16,13 +16,17 @@ from harness.runs._folder import (
     process_is_alive,
     write_text_atomically,
 )
+from harness.runs._held import HeldTables
 from harness.runs._locust_csv import locust_exceptions, read_locust_csvs
 from harness.runs._manifest import (
     HostRecord,
     Manifest,
     PhaseRecord,
+    ProbeRecord,
     RunState,
     ScenarioRecord,
+    SearchRecord,
+    StopRecord,
     TargetRecord,
     WorkerRecord,
 )
@@ -55,16 +59,20 @@ __all__ = [
     "BaselineEntry",
     "BenchmarkSession",
     "Cause",
+    "HeldTables",
     "HostRecord",
     "LocustTables",
     "Manifest",
     "Outcome",
     "PhaseRecord",
+    "ProbeRecord",
     "Run",
     "RunFolder",
     "RunSource",
     "RunState",
     "ScenarioRecord",
+    "SearchRecord",
+    "StopRecord",
     "TargetRecord",
     "WorkerRecord",
     "baseline_text",

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.config import DerivedConfig
 from harness.runs._schema import SCHEMA_VERSION
 
 
@@ -69,15 +70,72 @@ class HostRecord(_Frozen):
     memory_bytes: int = 0
 
 
+class StopRecord(_Frozen):
+    """The rule that ended a run early, and what was measured `at_s` seconds after the load began.
+
+    The figures are of the `window_s` seconds before that moment; `reason` says them in words.
+    """
+
+    criterion: str
+    at_s: float
+    window_s: float
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    unit: str = ""
+    reason: str = ""
+
+
 class ScenarioRecord(_Frozen):
-    """The scenario as it was resolved when the run began, so that a run can be judged again later."""
+    """The scenario as it was resolved when the run began, so that a run can be judged again later.
+
+    `whole_holds`: the shape counts its requests, and has all of them measured.
+    """
 
     name: str
     description: str = ""
     criteria: dict[str, str] = Field(default_factory=dict)
+    load_criteria: dict[str, str] = Field(default_factory=dict)
     warm_up_s: float = 5.0
     settle_s: float | None = None
+    whole_holds: bool = False
+    abort_on_critical: bool = False
+    live_window_s: float = 30.0
+    live_grace_s: float | None = None
     load: dict[str, Any] = Field(default_factory=dict)
+    derived: dict[str, DerivedConfig] = Field(default_factory=dict)
+    trace_url: str | None = None
+
+
+class ProbeRecord(_Frozen):
+    """One load that a search tried: how long it was measured, and what each criterion said of it.
+
+    `meets` is None where a criterion stayed undecided. `counts` is False where the load generator had
+    `trouble` in the hold `phase` and the load was tried again: that hold is not measured.
+    """
+
+    load: float
+    measured_s: float
+    meets: bool | None
+    criteria: dict[str, str]
+    phase: str = ""
+    counts: bool = True
+    trouble: str = ""
+
+
+class SearchRecord(_Frozen):
+    """What a search for the highest load found; loads in `unit`, `users` or `arrivals/s`.
+
+    `met` is the largest load that met its criteria, `missed` the smallest that did not; None where
+    there was none. `words` says so in a sentence.
+    """
+
+    unit: str
+    met: float | None
+    missed: float | None
+    words: str
+    probes: list[ProbeRecord]
 
 
 class Manifest(_Frozen):
@@ -99,6 +157,8 @@ class Manifest(_Frozen):
     phases: list[PhaseRecord] = Field(default_factory=list)
     stop_reason: str | None = None
     interrupted: bool = False
+    stopped_by: StopRecord | None = None
     samples_missing: int = 0
+    search: SearchRecord | None = None
     fingerprint: str = ""
     fingerprint_parts: dict[str, str] = Field(default_factory=dict)

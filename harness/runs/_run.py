@@ -4,7 +4,7 @@ import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import UnreadableFileError
 from harness.runs._manifest import Manifest, RunState
@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from harness.runs._tables import FolderTables
+
+class Tables(Protocol):
+    """Where a run's tables are: in its folder, or in memory while it goes on."""
+
+    def read(self, name: str) -> "pa.Table": ...
+    def rows(self, name: str) -> int: ...
+    def scan(self, name: str, columns: Sequence[str]) -> "Iterator[pa.Table]": ...
+    def take(self, name: str, column: str, rows: Sequence[int]) -> list[object]: ...
 
 
 class RunSource(enum.StrEnum):
@@ -49,7 +56,7 @@ class Run:
     source: RunSource
     manifest: Manifest
     locust: LocustTables | None = None
-    _tables: "FolderTables | None" = field(default=None, repr=False)
+    _tables: Tables | None = field(default=None, repr=False)
 
     def requests(self) -> "pd.DataFrame":
         """One row per request, the ground truth."""
@@ -95,7 +102,7 @@ class Run:
         frame: pd.DataFrame = tables.read(name).to_pandas()
         return frame
 
-    def _checked(self, table: str) -> "FolderTables | None":
+    def _checked(self, table: str) -> Tables | None:
         if self._tables is not None and table == "requests":
             self._check_requests_are_there()
         return self._tables

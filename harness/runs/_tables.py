@@ -94,11 +94,11 @@ class FolderTables:
 
     def rows(self, name: str) -> int:
         """How many rows a table has."""
-        return sum(rows for rows, _ in self._parts(name, _encoded(TABLES[name], ())))
+        return sum(rows for rows, _ in self._parts(name, words_encoded(TABLES[name], ())))
 
     def scan(self, name: str, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Some columns, piece by piece; words (text of low cardinality) are dictionary-encoded."""
-        for _, read in self._parts(name, _encoded(TABLES[name], columns)):
+        for _, read in self._parts(name, words_encoded(TABLES[name], columns)):
             yield read()
         # Arrow would keep what it read into for the next time.
         pa.default_memory_pool().release_unused()
@@ -107,7 +107,7 @@ class FolderTables:
         """Values of one column at some rows, in rising order; reads the pieces alone that hold them."""
         found: list[object] = []
         first = 0
-        for length, read in self._parts(name, _encoded(TABLES[name], (column,))):
+        for length, read in self._parts(name, words_encoded(TABLES[name], (column,))):
             inside = [row - first for row in rows if first <= row < first + length]
             if inside:
                 found += read().column(0).take(pa.array(inside, pa.int64())).to_pylist()
@@ -121,7 +121,7 @@ class FolderTables:
         elif stream.exists():
             with pa.OSFile(str(stream), "rb") as source:
                 for piece in _pieces(_whole_batches(source)):
-                    yield len(piece), partial(_in_schema, piece, schema)
+                    yield len(piece), partial(in_schema, piece, schema)
 
 
 def _parquet_parts(path: Path, schema: pa.Schema) -> Iterator[_Part]:
@@ -135,7 +135,7 @@ def _parquet_parts(path: Path, schema: pa.Schema) -> Iterator[_Part]:
 
         def read(groups: Sequence[int]) -> pa.Table:
             with _unreadable(path):
-                return _in_schema(file.read_row_groups(groups, columns=columns), schema)
+                return in_schema(file.read_row_groups(groups, columns=columns), schema)
 
         groups: list[int] = []
         rows = 0
@@ -171,7 +171,7 @@ def _whole_batches(source: pa.NativeFile) -> Iterator[pa.RecordBatch]:
         return
 
 
-def _in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
+def in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The columns of a schema, in its types; null where the table has none of that name."""
     present = set(table.column_names)
     columns = [
@@ -193,7 +193,7 @@ def _is_word(field: pa.Field) -> bool:
     return field.type == pa.string() and field.name not in _UNIQUE_TEXT
 
 
-def _encoded(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
+def words_encoded(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
     """Some columns of a schema, its words as dictionaries."""
     fields = [schema.field(column) for column in columns]
     return pa.schema([field.with_type(_WORDS) if _is_word(field) else field for field in fields])

@@ -20,6 +20,8 @@ class StepOutcome:
     `criteria` holds, per rule of the scenario, `PASS`, `WARN`, `FAIL` or `NO DATA` on these requests
     alone; `load_criteria` the same of the rules that a load must meet to count as carried, by their
     targets alone: a critical level is no target. Times in ms, None without requests.
+    `generator_trouble` says what kept a load generator from sending the step as it was planned; empty
+    where nothing did, as far as workers have reported.
     """
 
     phase: str
@@ -32,6 +34,7 @@ class StepOutcome:
     p95_ms: float | None = None
     criteria: Mapping[str, str] = field(default_factory=dict)
     load_criteria: Mapping[str, str] = field(default_factory=dict)
+    generator_trouble: str = ""
 
 
 class Feedback(Protocol):

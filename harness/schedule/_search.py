@@ -20,6 +20,9 @@ AGREEING_LOOKS = 3
 #: How often a load must miss before it ends the search.
 TRIES = 2
 
+#: How often a load is tried again because the generator, not the service, was late.
+REPEATS = 2
+
 
 @dataclass(slots=True)
 class Probe:
@@ -27,7 +30,8 @@ class Probe:
 
     It lasts `hold_s` of measured time. It ends at half of that when a criterion has failed at
     `AGREEING_LOOKS` looks in a row (an overloaded service should not pile up more than is needed),
-    and goes on up to `longest_s` while a criterion is neither met nor failed.
+    and goes on up to `longest_s` while a criterion is neither met nor failed. `trouble` is what the load
+    generator had while it lasted, in the hold named `phase`; `counts` is False where it was tried again.
 
     >>> probe = Probe(20, hold_s=10, longest_s=30)
     >>> probe.look({"p95": "WARN"}, seconds=10), probe.look({"p95": "PASS"}, seconds=14), probe.meets
@@ -39,6 +43,9 @@ class Probe:
     longest_s: float
     seconds: float = 0.0
     criteria: dict[str, str] = field(default_factory=dict)
+    phase: str = ""
+    trouble: str = ""
+    counts: bool = True
     _fails: int = 0
 
     @property
@@ -112,8 +119,9 @@ class Search:
         The load that would end it is tried once more: a moment's trouble anywhere can make one miss.
         """
         met, missed = self.met, self.missed
-        if met is None and self.probes and self.probes[-1].lacks_data:
-            return self._again(self.probes[-1].load)  # a smaller load would give fewer requests still
+        counted = self._counted
+        if met is None and counted and counted[-1].lacks_data:
+            return self._again(counted[-1].load)  # a smaller load would give fewer requests still
         if missed is None:
             if met is None:
                 return min(self.start, self.maximum)
@@ -123,20 +131,32 @@ class Search:
         return self._again(missed)
 
     def _again(self, load: int) -> int | None:
-        tried = sum(probe.load == load for probe in self.probes)
+        tried = sum(probe.load == load for probe in self._counted)
         return load if tried < TRIES else None
+
+    @property
+    def _counted(self) -> list[Probe]:
+        return [probe for probe in self.probes if probe.counts]
 
     @property
     def _latest(self) -> dict[int, Probe]:
         """What was last found of each load."""
-        return {probe.load: probe for probe in self.probes}
+        return {probe.load: probe for probe in self._counted}
 
     def gap(self, load: int) -> float:
         """How far apart met and missed may be in the end."""
         return max(1.0, load * self.resolution_percent / 100)
 
     def tell(self, probe: Probe) -> None:
-        """A probe of `next` is over."""
+        """A probe of `next` is over. One that measured the generator is tried again, a few times.
+
+        >>> search = Search(start=10, maximum=1000, resolution_percent=5)
+        >>> search.tell(Probe(10, 1, 1, criteria={"p95": "FAIL"}, trouble="worker 1: event loop late"))
+        >>> search.next, search.missed
+        (10, None)
+        """
+        spoiled = sum(not each.counts and each.load == probe.load for each in self.probes)
+        probe.counts = not probe.trouble or spoiled >= REPEATS
         self.probes.append(probe)
 
     def recovery_s(self, probe: Probe, loaded_s: float) -> float:

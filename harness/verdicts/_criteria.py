@@ -26,6 +26,8 @@ _CURES = {
     "goodput": "see the errors and the response times: a request counts only when it is right and in time",
     "error_rate": "see the errors: which outcome, whose cause",
     "success_rate": "see the errors and the degraded answers: which outcome, whose cause",
+    "slo_capacity": "see the capacity for which criterion it is that gives way, and what saturates first",
+    "recovery_time": "see the time series after the peak, and what saturates first",
 }
 
 
@@ -49,7 +51,15 @@ def compare_with_levels(rule: Rule, low: float, high: float) -> Criterion:
 
 
 def _judge(rule: Rule, measurements: Measurements) -> CriterionVerdict:
-    found = measurements.estimate(rule.statistic, rule.quantity, rule.selection)
+    if QUANTITIES[rule.quantity].kind is Kind.LOAD:  # of all load steps together, see `with_capacity_rules`
+        return judge_estimate(rule, NotMeasured("no load was tried that tells a capacity"))
+    if QUANTITIES[rule.quantity].kind is Kind.COURSE:  # of the run over time, see `with_course_rules`
+        return judge_estimate(rule, NotMeasured("it is of a whole run, from its requests one by one"))
+    return judge_estimate(rule, measurements.estimate(rule.statistic, rule.quantity, rule.selection))
+
+
+def judge_estimate(rule: Rule, found: Estimate | NotMeasured) -> CriterionVerdict:
+    """The verdict of a rule on the figure that it asks for."""
     if isinstance(found, NotMeasured):
         return _unmeasured(rule, found)
     if found.value is None or found.low is None or found.high is None:
@@ -58,22 +68,27 @@ def _judge(rule: Rule, measurements: Measurements) -> CriterionVerdict:
     levels = [rule.target] if rule.critical is None else [rule.target, rule.critical]
     relations = _relations(rule, verdict, found.low, found.high)
     reason = f"{rule.label} {with_interval(found, levels)} {relations}: {verdict}"
-    return _verdict(rule, verdict, found, reason, _remedy(rule, verdict, found))
+    return criterion_verdict(rule, verdict, found, reason, _remedy(rule, verdict, found))
 
 
 def _unmeasured(rule: Rule, found: NotMeasured) -> CriterionVerdict:
     if not found.applicable:
         remedy = "judge a run folder, which holds every request" if rule.selection.category else ""
         reason = f"{rule.title}: {found.reason}: {Criterion.NOT_APPLICABLE}"
-        return _verdict(rule, Criterion.NOT_APPLICABLE, None, reason, remedy)
+        return criterion_verdict(rule, Criterion.NOT_APPLICABLE, None, reason, remedy)
     reason = f"{rule.title}: {found.reason}: {Criterion.NO_DATA}"
     remedy = "make the scenario send what the rule is about, or take the rule out of its criteria"
-    return _verdict(rule, Criterion.NO_DATA, None, reason, remedy)
+    return criterion_verdict(rule, Criterion.NO_DATA, None, reason, remedy)
 
 
 def _undecidable(rule: Rule, found: Estimate) -> CriterionVerdict:
     why = "; ".join(found.warnings) or "no interval"
     needed = needed_samples(rule.statistic)
+    if QUANTITIES[rule.quantity].kind is Kind.LOAD:
+        reason = f"{rule.title}: {why}: {Criterion.NO_DATA}"
+        return criterion_verdict(
+            rule, Criterion.NO_DATA, found, reason, "try higher loads, or hold each longer"
+        )
     measured = with_interval(found) if found.value is not None else "not measured"
     reason = f"{rule.label} {measured}, {why}: {Criterion.NO_DATA}"
     remedy = (
@@ -81,12 +96,13 @@ def _undecidable(rule: Rule, found: Estimate) -> CriterionVerdict:
         if found.n < needed
         else "this source gives no interval for it: judge a run folder"
     )
-    return _verdict(rule, Criterion.NO_DATA, found, reason, remedy)
+    return criterion_verdict(rule, Criterion.NO_DATA, found, reason, remedy)
 
 
-def _verdict(
+def criterion_verdict(
     rule: Rule, verdict: Criterion, measured: Estimate | None, reason: str, remedy: str
 ) -> CriterionVerdict:
+    """A verdict with the rule's levels in words."""
     critical = None if rule.critical is None else f"{rule.compare} {level(rule.critical, rule.unit)}"
     target = f"{rule.compare} {level(rule.target, rule.unit)}"
     return CriterionVerdict(

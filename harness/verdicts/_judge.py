@@ -1,6 +1,7 @@
 """All verdicts of one run, its exit code, and the one sentence that says how it went."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from harness.analysis import Dataset, RequestDataset, Selection, provider_words, quantile_of
 from harness.errors import ExitCode
@@ -24,9 +25,38 @@ def judge(run: Run, dataset: Dataset, rules: Iterable[Rule], *, strict: bool = F
         dataset = dataset.with_limits(response_time_limits(rules))
     checks = judge_validity(run, dataset)
     validity = overall_validity(checks)
-    criteria = judge_criteria(rules, dataset)
+    criteria = _with_stop(judge_criteria(rules, dataset), run.manifest)
     code = _exit_code(run.manifest, validity, criteria, strict=strict)
     return Judgement(validity, checks, criteria, code, _headline(run.manifest, validity, checks, criteria))
+
+
+def judged_again(
+    judgement: Judgement, criteria: Sequence[CriterionVerdict], manifest: Manifest, *, strict: bool
+) -> Judgement:
+    """The judgement with other verdicts on its criteria, and all that follows from them."""
+    code = _exit_code(manifest, judgement.validity, criteria, strict=strict)
+    headline = _headline(manifest, judgement.validity, judgement.checks, criteria)
+    return replace(judgement, criteria=criteria, exit_code=code, headline=headline)
+
+
+def _with_stop(criteria: list[CriterionVerdict], manifest: Manifest) -> list[CriterionVerdict]:
+    """A rule that ended the run early has failed, whatever the run as a whole says of it."""
+    stop = manifest.stopped_by
+    if stop is None:
+        return criteria
+    ended = f"it ended the run after {stop.at_s:.0f} s: {stop.reason}"
+    return [
+        replace(
+            criterion,
+            verdict=Criterion.FAIL,
+            reason=f"{criterion.reason.removesuffix(f': {Criterion.FAIL}')}; {ended}: {Criterion.FAIL}",
+            remedy=criterion.remedy
+            or "see the time series for when it began, and the errors for what failed",
+        )
+        if criterion.name == stop.criterion
+        else criterion
+        for criterion in criteria
+    ]
 
 
 def response_time_limits(rules: Iterable[Rule]) -> dict[str | None, float]:
@@ -54,7 +84,8 @@ def _exit_code(
         return ExitCode.INTERRUPTED
     if validity is Validity.INVALID:
         return ExitCode.INVALID
-    if any(criterion.verdict in failing for criterion in criteria):
+    stopped = manifest.stopped_by is not None  # by a rule that may since have been renamed
+    if stopped or any(criterion.verdict in failing for criterion in criteria):
         return ExitCode.CRITERIA
     return ExitCode.OK
 
@@ -77,13 +108,17 @@ def _sentence(
     criteria: Sequence[CriterionVerdict],
 ) -> str:
     by_verdict = _names_by_verdict(criteria)
+    stop = manifest.stopped_by
     judged = [criterion for criterion in criteria if criterion.verdict is not Criterion.NOT_APPLICABLE]
     met = f"{len(by_verdict[Criterion.PASS])} of {len(judged)} criteria met"
     if manifest.interrupted:
         return f"INTERRUPTED: figures are of what was measured until then; {met}"
     if validity is Validity.INVALID:
         broken = next(check for check in checks if check.verdict is Validity.INVALID)
-        return f"INVALID: {broken.name}: {broken.reason}; this run decides nothing"
+        ended = f"; {stop.criterion} ended it after {stop.at_s:.0f} s" if stop else ""
+        return f"INVALID: {broken.name}: {broken.reason}; this run decides nothing{ended}"
+    if stop is not None:
+        return f"FAIL: the run was ended after {stop.at_s:.0f} s by {stop.criterion}: {stop.reason}; {met}"
     if not judged:
         return "NOT JUDGED: no criterion applies" if criteria else "NOT JUDGED: no criteria are named"
     word = next((verdict for verdict in _WORST_FIRST if by_verdict[verdict]), Criterion.PASS)

@@ -54,6 +54,32 @@ class CriterionVerdict:
 
 
 @dataclass(slots=True, frozen=True)
+class LevelVerdict:
+    """Whether one level of load meets its criteria; None where the evidence does not tell.
+
+    `missed` and `undecided` are the names of the rules that keep it from it.
+    """
+
+    run_id: str
+    phase: str
+    meets: bool | None
+    missed: tuple[str, ...]
+    undecided: tuple[str, ...]
+
+
+@dataclass(slots=True, frozen=True)
+class CapacityVerdict:
+    """The largest load that meets its criteria, as `slo_capacity` has it, and the throughput there.
+
+    `levels` are those of the capacity, in their order.
+    """
+
+    slo: Estimate
+    throughput: Estimate | None
+    levels: tuple[LevelVerdict, ...]
+
+
+@dataclass(slots=True, frozen=True)
 class Judgement:
     """All verdicts of one run, and the exit code that follows from them."""
 
@@ -62,3 +88,4 @@ class Judgement:
     criteria: Sequence[CriterionVerdict]
     exit_code: ExitCode
     headline: str
+    capacity: CapacityVerdict | None = None

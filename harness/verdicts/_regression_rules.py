@@ -18,7 +18,7 @@ _FLOOR_POINTS = 0.5
 #: A floor is at most this share of the metric's target.
 _FLOOR_OF_TARGET = 0.05
 
-_SELECTORS = tuple(field.name for field in fields(Selection))
+_SELECTORS = tuple(field.name for field in fields(Selection) if field.name != "service")
 _PATTERN = re.compile(
     r"\s*(?:(?P<statistic>[\w.*]+)\s*\(\s*(?P<inner>[\w*]+)\s*\)|(?P<bare>[\w*]+))"
     r"\s*(?:\{(?P<selectors>[^{}]*)\})?\s*"

@@ -33,6 +33,8 @@ _UNITS = {
         "requests/min": 1 / 60,
     },
     "USD": {"usd": 1.0, "USD": 1.0, "$": 1.0},
+    "points": {"points": 1.0, "point": 1.0},
+    "s": {"s": 1.0, "ms": 0.001, "min": 60.0},
 }
 
 _SPACE = re.compile(r"\s*")
@@ -131,6 +133,7 @@ class _Parser:
         self._expect(")")
         if (quantity.kind is Kind.VALUE) == (statistic == "rate"):
             good = f"rate({quantity.name})" if statistic != "rate" else f"p95({quantity.name})"
+            good = quantity.name if quantity.kind in (Kind.LOAD, Kind.COURSE) else good
             self._wrong(f"{statistic} is not a statistic of {quantity.name}; write {good}", start)
         return statistic, quantity
 
@@ -156,6 +159,7 @@ class _Parser:
                     self._wrong(f'unknown selector "{key}"; {suggest(key, _SELECTORS)}', at)
                 if key in chosen:
                     self._wrong(f"{key} is given twice", at)
+                self._fits(key, quantity, at)
                 self._expect("=")
                 chosen[key] = self._take(_VALUE, f"a value for {key}").strip("\"'")
                 if not self._accept(","):
@@ -169,6 +173,16 @@ class _Parser:
             )
             self._wrong(problem, start)
         return Selection(**chosen)
+
+    def _fits(self, selector: str, quantity: Quantity, at: int) -> None:
+        """Whether the quantity can be of what the selector selects."""
+        if quantity.selectors is None:
+            if selector == "service":
+                self._wrong(f"service selects from memory_drift, not from {quantity.name}", at)
+        elif selector not in quantity.selectors:
+            known = " or ".join(quantity.selectors)
+            takes = f"is selected by {known} only, not by {selector}" if known else "takes no selector"
+            self._wrong(f"{quantity.name} {takes}", at)
 
     def _compare(self) -> str:
         start = self._skip()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness.analysis import DerivedFigure, summarise
-from harness.derived_config import DerivedConfig
+from harness.config import DerivedConfig
 from harness.runs import open_run
 from tests.support.recorded_runs import Row, one_hold, phase, request, write_run
 

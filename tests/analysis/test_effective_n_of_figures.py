@@ -1,5 +1,6 @@
 """Intervals of response times widen by what neighbouring requests share; the oracle is `effective_n`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,12 +102,7 @@ def test_too_few_is_said_of_effective_n_and_decides_nothing(tmp_path: Path) -> N
 def test_a_warm_up_that_lasted_longer_is_told(
     tmp_path: Path, slow_s: float, configured_s: float, remedy: str | None
 ) -> None:
-    rng = np.random.default_rng(8)
-    at = np.arange(0, 60, 0.05)
-    times = rng.lognormal(np.log(200), 0.3, len(at)) * np.where(at < slow_s, 2.5, 1.0)
-    rows = [request(float(moment), float(ms)) for moment, ms in zip(at, times, strict=True)]
-    run = write_run(tmp_path, rows, phases=[phase("hold", "hold", 5, 0, 60)], warm_up_s=configured_s)
-    summary = summarise(run)
+    summary = summarise(slow_start(tmp_path, slow_s, configured_s))
     assert summary.warm_up is not None
     assert summary.warm_up.is_fine is (remedy is None)
     told = [note for note in summary.notes if "warm" in note]
@@ -114,3 +110,22 @@ def test_a_warm_up_that_lasted_longer_is_told(
     if remedy is not None:
         assert summary.warm_up.lasted_s == pytest.approx(slow_s, abs=0.5)
         assert remedy in told[0]
+
+
+def test_a_shape_that_has_its_holds_measured_whole_is_told_nothing(tmp_path: Path) -> None:
+    """It leaves out no warm-up whatever the scenario says: to set one would change nothing."""
+    run = slow_start(tmp_path, slow_s=12.0, configured_s=0.0)
+    scenario = run.manifest.scenario.model_copy(update={"whole_holds": True})
+    run = replace(run, manifest=run.manifest.model_copy(update={"scenario": scenario}))
+    summary = summarise(run)
+    assert summary.warm_up is None
+    assert not [note for note in summary.notes if "warm" in note]
+
+
+def slow_start(folder: Path, slow_s: float, configured_s: float) -> Run:
+    """A minute whose first seconds are two and a half times as slow."""
+    rng = np.random.default_rng(8)
+    at = np.arange(0, 60, 0.05)
+    times = rng.lognormal(np.log(200), 0.3, len(at)) * np.where(at < slow_s, 2.5, 1.0)
+    rows = [request(float(moment), float(ms)) for moment, ms in zip(at, times, strict=True)]
+    return write_run(folder, rows, phases=[phase("hold", "hold", 5, 0, 60)], warm_up_s=configured_s)

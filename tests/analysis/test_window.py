@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.analysis._window import MeasuredWindow, measured_window
-from harness.runs import Manifest, PhaseRecord, ScenarioRecord
+from harness.runs import Manifest, PhaseRecord, ProbeRecord, ScenarioRecord, SearchRecord
 from tests.support.recorded_runs import START, START_US, phase
 
 STEPS = [
@@ -121,3 +121,38 @@ def test_the_highest_holds_are_all_those_with_the_most_users() -> None:
         for i, (name, users) in enumerate([("a", 5), ("b", 50), ("c", 5), ("d", 50)])
     ]
     assert window_of(phases).highest() == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "measured"),
+    [
+        pytest.param([], ["10-users", "50-users"], id="none"),
+        pytest.param(["50-users"], ["10-users"], id="one"),
+        pytest.param(["10-users", "50-users"], [], id="all, which makes the ramps no hold"),
+    ],
+)
+def test_holds_of_a_search_that_were_tried_again_are_left_out(
+    spoiled: list[str], measured: list[str]
+) -> None:
+    probes = [
+        ProbeRecord(
+            load=1,
+            measured_s=9,
+            meets=True,
+            criteria={},
+            phase=name,
+            counts=name not in spoiled,
+            trouble="late",
+        )
+        for name in ("10-users", "50-users")
+    ]
+    manifest = Manifest(
+        run_id="r",
+        scenario=ScenarioRecord(name="s", warm_up_s=0, settle_s=0),
+        phases=STEPS,
+        search=SearchRecord(unit="users", met=None, missed=None, words="", probes=probes),
+    )
+    window = measured_window(manifest, START_US, START_US + 60_000_000)
+    assert [piece.phase for piece in window.pieces] == measured
+    told = [words for words in window.excluded if "tried again" in words]
+    assert told == [f"{name}: tried again, as the load generator was late (late)" for name in spoiled]

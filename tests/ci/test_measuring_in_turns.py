@@ -3,10 +3,8 @@
 import os
 import runpy
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ CI = Path(__file__).parents[2] / "deploy" / "ci"
 _ALTERNATE = runpy.run_path(str(CI / "alternate.py"))
 MAIN: Callable[[list[str]], int] = _ALTERNATE["main"]
 ORDER: Callable[[int], Any] = _ALTERNATE["order"]
-START_ORDER: Callable[..., list[str]] = _ALTERNATE["start_order"]
 
 GIT = shutil.which("git") or "git"
 LONG_AGO = {"GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z"}
@@ -85,23 +82,6 @@ def test_nothing_to_compare_with_is_no_failure(repository: Path, case: str) -> N
     assert not folder.exists()
 
 
-HARNESS = """#!{python}
-import os, pathlib, sys
-here = pathlib.Path(__file__).parents[2]
-log = here.parent / "log"
-if sys.argv[1] == "serve":
-    import http.server
-    with log.open("a") as file:
-        file.write(f"serve {{here.name}}\\n")
-    http.server.HTTPServer(("127.0.0.1", {port}), http.server.SimpleHTTPRequestHandler).serve_forever()
-codes = (here.parent / "codes").read_text().split()
-(here.parent / "codes").write_text(" ".join(codes[1:]))
-with log.open("a") as file:
-    file.write("run " + os.environ.get("GIT_WORK_TREE", "") + " " + " ".join(sys.argv[2:]) + "\\n")
-pathlib.Path(os.environ["HARNESS_RUN_PATH_FILE"]).write_text(f"/runs/{{len(codes)}}\\n")
-sys.exit(int(codes[0]))
-"""
-
 PYTEST = """#!{python}
 import json, pathlib, sys
 tree = pathlib.Path(__file__).parents[2]
@@ -112,29 +92,16 @@ sys.exit({code} if tree.name == "base" else 0)
 
 
 @pytest.fixture
-def trees(tmp_path: Path, unused_port: int) -> Path:
-    config = f'[services.target]\nport = {unused_port}\nready_url = "http://127.0.0.1:{{port}}/"\n'
-    config += '[scenarios.demo]\nservices = ["target"]\n'
+def trees(tmp_path: Path) -> Path:
     for name in ("base", "head"):
-        programs = tmp_path / name / ".venv" / "bin"
-        programs.mkdir(parents=True)
-        (tmp_path / name / "harness.toml").write_text(config, encoding="utf-8")
-        (programs / "harness").write_text(HARNESS.format(python=sys.executable, port=unused_port))
-        (programs / "pytest").write_text(PYTEST.format(python=sys.executable, code=1))
-        for program in programs.iterdir():
-            program.chmod(0o755)
+        program = tmp_path / name / ".venv" / "bin" / "pytest"
+        program.parent.mkdir(parents=True)
+        program.write_text(PYTEST.format(python=sys.executable, code=1), encoding="utf-8")
+        program.chmod(0o755)
         micro = tmp_path / name / "benchmarks" / "micro"
         micro.mkdir(parents=True)
         (micro / "test_it.py").write_text(name, encoding="utf-8")
     return tmp_path
-
-
-@pytest.fixture
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def alternate(trees: Path, *arguments: str) -> int:
@@ -150,62 +117,18 @@ def test_rounds_turn_around() -> None:
     assert list(ORDER(3)) == [(0, "base"), (0, "head"), (1, "head"), (1, "base"), (2, "base"), (2, "head")]
 
 
-def test_services_start_after_those_they_need() -> None:
-    config = {"services": {"a": {"after": ["b", "c"]}, "b": {"after": ["c"]}, "c": {}}}
-    assert START_ORDER(config, ["a"]) == ["c", "b", "a"]
-
-
-def test_load_measures_each_sides_service_with_the_same_seed(
-    trees: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HARNESS_LEVELS", "5,10")
-    (trees / "codes").write_text("0 1 0 0")
-    assert alternate(trees, "load", "--scenario", "demo", "--rounds", "2") == 0
-    log = lines(trees / "log")
-    assert log[0::2] == ["serve base", "serve head", "serve head", "serve base"]
-    words = [line.split() for line in log[1::2]]
-    assert [line[line.index("--seed") + 1] for line in words] == ["1000", "1000", "1001", "1001"]
-    assert all(line[-2:] == ["--levels", "5,10"] for line in words)
-    assert lines(trees / "out" / "load-base.txt") == ["/runs/4", "/runs/1"]
-    assert lines(trees / "out" / "load-head.txt") == ["/runs/3", "/runs/2"]
-
-
-def test_a_run_is_recorded_under_its_services_commit(trees: Path) -> None:
-    for side in ("base", "head"):
-        git(trees / side, "init", "--quiet")
-    (trees / "codes").write_text("0 0")
-    assert alternate(trees, "load", "--scenario", "demo", "--rounds", "1") == 0
-    assert [line.split()[1] for line in lines(trees / "log")[1::2]] == [
-        str(trees / "base"),
-        str(trees / "head"),
-    ]
-
-
-def test_an_invalid_run_is_repeated_once(trees: Path) -> None:
-    (trees / "codes").write_text("4 0 0")
-    assert alternate(trees, "load", "--scenario", "demo", "--rounds", "1") == 0
-    assert lines(trees / "out" / "load-base.txt") == ["/runs/2"]
-
-
-@pytest.mark.parametrize(("codes", "code"), [("4 4", 4), ("5", 5), ("70", 70)])
-def test_what_cannot_be_measured_ends_it(trees: Path, codes: str, code: int) -> None:
-    (trees / "codes").write_text(codes)
-    assert alternate(trees, "load", "--scenario", "demo") == code
-    assert not (trees / "out" / "load-base.txt").exists()
-
-
-def test_a_service_that_does_not_start_is_unreachable(trees: Path) -> None:
-    (trees / "base" / ".venv" / "bin" / "harness").write_text("#!/bin/sh\nexit 2\n")
-    started_s = time.monotonic()
-    assert alternate(trees, "load", "--scenario", "demo") == 5
-    assert time.monotonic() - started_s < 50
-
-
 def test_micro_gives_both_the_heads_benchmarks_and_lets_some_fail_in_the_base(trees: Path) -> None:
-    assert alternate(trees, "micro", "--rounds", "1") == 0
+    assert alternate(trees, "--rounds", "1") == 0
     [of_base], [of_head] = (lines(trees / "out" / f"micro-{side}.txt") for side in ("base", "head"))
     assert Path(of_base).read_text() == '["base", "head"]'
     assert Path(of_head).read_text() == '["head", "head"]'
+
+
+def test_a_head_whose_benchmarks_fail_ends_it(trees: Path) -> None:
+    program = trees / "head" / ".venv" / "bin" / "pytest"
+    program.write_text(PYTEST.format(python=sys.executable, code=1).replace('"base" else 0', '"head" else 0'))
+    assert alternate(trees, "--rounds", "1") == 1
+    assert not (trees / "out" / "micro-base.txt").exists()
 
 
 def test_scripts_need_nothing_but_the_standard_library() -> None:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from harness.config import load_config
 from tests.ci.workflows import BASH, FOLDER, ROOT, evaluate, expressions, filled, load, steps_of
 
 NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
 BENCHMARK = "performance-benchmark.yml"
 NIGHTLY, WEEKLY = "0 2 * * *", "0 3 * * 0"
 #: Where a context may stand: neither `runner` nor `env` is known in a job's env, nor `secrets` in an if.
-CONTEXTS = {"github", "inputs", "needs", "steps", "matrix", "strategy", "vars"}
+CONTEXTS = {"github", "inputs", "needs", "secrets", "steps", "matrix", "strategy", "vars"}
 
 
 def jobs(name: str) -> dict[str, Any]:
@@ -104,12 +105,33 @@ def test_outputs_are_written_by_what_the_step_runs() -> None:
     assert 'echo "commit=$commit" >> "$output"' in script
 
 
-def test_no_workflow_needs_a_secret() -> None:
+def test_only_a_live_run_by_hand_is_given_a_secret() -> None:
     for name in NAMES:
         text = (FOLDER / name).read_text(encoding="utf-8")
-        assert "secrets." not in text
-        assert "GROQ" not in text
         assert "pull_request_target" not in text
+        for job_id, job in load(name)["jobs"].items():
+            if (name, job_id) != (BENCHMARK, "live"):
+                assert "secrets." not in str(job)
+                assert "GROQ" not in str(job)
+    job = jobs(BENCHMARK)["live"]
+    assert job["if"] == "github.event_name == 'workflow_dispatch' && inputs.live"
+    [step] = [step for step in job["steps"] if "secrets." in str(step)]
+    assert step["env"] == {"GROQ_API_KEY": "${{ secrets.GROQ_API_KEY }}", "PROVIDER": "live"}
+
+
+def test_the_live_scenario_has_caps() -> None:
+    caps = load_config(ROOT / "harness.toml").scenario("inference_live").load
+    assert 0 < caps["max_calls"] <= 30
+    assert 0 < caps["max_calls_per_min"] <= 30
+    assert 0 < caps["max_cost_usd"] <= 0.05
+
+
+def test_scenarios_and_shapes_that_are_run_exist() -> None:
+    config = load_config(ROOT / "harness.toml")
+    scripts = " ".join(step["run"] for _, step in steps_of(load(BENCHMARK)) if "run" in step)
+    assert set(re.findall(r"harness (?:run|regression) (\w+)", scripts)) <= set(config.scenarios)
+    files = [file for files in re.findall(r"locust -f (\S+)", scripts) for file in files.split(",")]
+    assert all((ROOT / file).is_file() for file in files)
 
 
 def test_when_the_benchmark_runs() -> None:
@@ -123,17 +145,18 @@ def test_when_the_benchmark_runs() -> None:
     assert set(crons) == {WEEKLY}
 
 
+EVERY_TIME = {"end-to-end", "regression", "micro", "suite"}
 EVENTS: dict[str, tuple[dict[str, Any], set[str]]] = {
-    "pull request": ({"github.event_name": "pull_request"}, {"end-to-end", "regression", "micro", "comment"}),
+    "pull request": ({"github.event_name": "pull_request"}, {*EVERY_TIME, "comment"}),
     "nightly": (
         {"github.event_name": "schedule", "github.event.schedule": NIGHTLY},
-        {"end-to-end", "regression", "micro", "signal"},
+        {*EVERY_TIME, "signal"},
     ),
-    "weekly": ({"github.event_name": "schedule", "github.event.schedule": WEEKLY}, {"stress", "signal"}),
-    "by hand": ({"github.event_name": "workflow_dispatch"}, {"end-to-end", "regression", "micro"}),
-    "by hand, stress": (
-        {"github.event_name": "workflow_dispatch", "inputs.stress": True},
-        {"end-to-end", "regression", "micro", "stress"},
+    "weekly": ({"github.event_name": "schedule", "github.event.schedule": WEEKLY}, {"suite", "signal"}),
+    "by hand": ({"github.event_name": "workflow_dispatch"}, EVERY_TIME),
+    "by hand, live": (
+        {"github.event_name": "workflow_dispatch", "inputs.live": True},
+        {*EVERY_TIME, "live"},
     ),
 }
 
@@ -143,6 +166,23 @@ def test_which_jobs_run(context: dict[str, Any], expected: set[str]) -> None:
     conditions = {job_id: str(job.get("if", "true")) for job_id, job in jobs(BENCHMARK).items()}
     bare = {job_id: text.removeprefix("${{").removesuffix("}}") for job_id, text in conditions.items()}
     assert {job_id for job_id, text in bare.items() if evaluate(text, context)} == expected
+
+
+@pytest.mark.parametrize(
+    ("context", "suite"),
+    [
+        ({"github.event_name": "pull_request"}, "pr"),
+        ({"github.event_name": "schedule", "github.event.schedule": NIGHTLY}, "nightly"),
+        ({"github.event_name": "schedule", "github.event.schedule": WEEKLY}, "weekly"),
+        ({"github.event_name": "workflow_dispatch", "inputs.suite": "daily"}, "daily"),
+    ],
+)
+def test_which_suite_runs(context: dict[str, Any], suite: str) -> None:
+    workflow = load(BENCHMARK)
+    assert filled(workflow["jobs"]["suite"]["env"]["SUITE"], context) == suite
+    offered = workflow["on"]["workflow_dispatch"]["inputs"]["suite"]["options"]
+    assert suite in offered
+    assert set(offered) <= set(load_config(ROOT / "harness.toml").suites)
 
 
 def test_only_a_pull_requests_own_earlier_run_is_cancelled() -> None:
@@ -182,7 +222,7 @@ def test_artifacts_have_names_of_their_own() -> None:
         step["with"] for _, step in steps_of(load(BENCHMARK)) if "upload-artifact" in step.get("uses", "")
     ]
     names = [upload["name"] for upload in uploads]
-    assert len(names) == len(set(names)) == 4
+    assert len(names) == len(set(names)) == 5
     pattern = next(
         step["with"]["pattern"]
         for _, step in steps_of(load(BENCHMARK))

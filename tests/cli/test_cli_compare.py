@@ -1,62 +1,27 @@
 """`harness compare` and `harness baseline` on run folders whose samples are known."""
 
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from harness.cli import main
-from tests.support.recorded_runs import one_hold, request, span, write_run
+from tests.support.command import Harness, command_in
+from tests.support.triage_runs import FAST, PARTS, SAME, SLOW, record, record_three
 
-Harness = Callable[..., tuple[int, str, str]]
-PARTS = {"scenario": "test", "provider": "simulated reference", "machine": "Linux x86_64, 2 CPUs"}
-FAST, SAME, SLOW = (
-    "20261124T060000Z-test-aaaaaa",
-    "20261124T060500Z-test-bbbbbb",
-    "20261124T061000Z-test-cccccc",
-)
-
-
-def record(runs_dir: Path, run_id: str, seed: int, triage: float = 1.0, **manifest: Any) -> None:
-    """400 cases of about 200 ms, 120 of them triage, which takes `triage` times as long."""
-    rng = np.random.default_rng(seed)
-    requests, spans = [], []
-    for i in range(400):
-        parts = {"triage": 120 * triage * rng.lognormal(0, 0.05), "synthesis": 75 * rng.lognormal(0, 0.05)}
-        requests.append(request(i / 20, sum(parts.values()) + 5, output_tokens=500, llm_calls=3))
-        spans += [span(i, name, ms) for name, ms in parts.items()]
-    fields = {"fingerprint_parts": PARTS, "fingerprint": "f", **manifest}
-    write_run(runs_dir, requests, spans=spans, phases=one_hold(20.0), run_id=run_id, **fields)
+CONFIG = 'runs_dir = "results"\n[regression]\nbaseline = "baseline.json"\n'
 
 
 @pytest.fixture
 def runs_dir(tmp_path: Path) -> Path:
-    folder = tmp_path / "results"
-    record(folder, FAST, 1)
-    record(folder, SAME, 2)
-    record(folder, SLOW, 3, triage=1.7)
-    return folder
+    return record_three(tmp_path / "results")
 
 
 @pytest.fixture
 def harness(
     tmp_path: Path, runs_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Harness:
-    """The command in this process, which has the heavy imports behind it: exit code, stdout, stderr."""
-    (tmp_path / "harness.toml").write_text('runs_dir = "results"\n[regression]\nbaseline = "baseline.json"\n')
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-    for name in {name for name in os.environ if name.startswith("HARNESS_")}:
-        monkeypatch.delenv(name)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        return main(list(words)), *capsys.readouterr()
-
-    return run
+    return command_in(tmp_path, CONFIG, monkeypatch, capsys)
 
 
 def test_a_slower_run_blocks_and_the_component_is_named(harness: Harness) -> None:
@@ -65,7 +30,7 @@ def test_a_slower_run_blocks_and_the_component_is_named(harness: Harness) -> Non
     assert out.startswith("✕ BLOCK  ")
     assert "is triage time" in " ".join(out.split())
     assert "is slower: calls, tokens and debates per case are as before" in " ".join(out.split())
-    assert max(len(line) for line in out.splitlines()) <= 80
+    assert max(len(line) for line in out.splitlines() if not line.startswith("Report: ")) <= 80
 
 
 def test_an_unchanged_run_does_not(harness: Harness) -> None:
@@ -94,6 +59,34 @@ def test_as_json_and_tab_separated(harness: Harness) -> None:
     lines = [line.split("\t") for line in out.splitlines()]
     assert {len(line) for line in lines} == {16}
     assert {line[0] for line in lines[1:]} == set(rows)
+
+
+def test_the_report_is_written_beside_the_candidates_own(harness: Harness, runs_dir: Path) -> None:
+    _, out, _ = harness("compare", "aaaaaa", "latest")
+    folder = Path("results") / SLOW / f"compared-with-{FAST}"
+    assert out.endswith(f"Report: {folder / 'report.html'}\n")
+    assert {path.name for path in folder.iterdir()} == {"comparison.json", "report.html", "report.md"}
+    page = (folder / "report.html").read_text()
+    order = [page.index(text) for text in ("BLOCK", 'id="regression"', 'id="from"', 'id="chart-histogram"')]
+    assert order == sorted(order)
+    assert "simple, base" in page
+    assert (folder / "report.md").read_text().startswith("### Regression\n")
+    assert json.loads((folder / "comparison.json").read_text())["verdict"] == "BLOCK"
+    harness("compare", "aaaaaa", "bbbbbb", "--against", "latest")
+    assert (runs_dir / SLOW / f"compared-with-{FAST}-and-1-more" / "report.html").is_file()
+
+
+def test_the_report_goes_where_it_is_asked_for(harness: Harness, runs_dir: Path) -> None:
+    _, out, _ = harness("compare", "aaaaaa", "latest", "--json")
+    assert not list((runs_dir / SLOW).glob("compared-*"))
+    code, out, _ = harness("compare", "aaaaaa", "latest", "--json", "--out", "there")
+    assert (code, json.loads(out)) == (3, json.loads(Path("there/comparison.json").read_text()))
+    Path("a-file").write_text("")
+    code, _, err = harness("compare", "aaaaaa", "latest", "--out", "a-file")
+    assert (code, err) == (
+        2,
+        "harness: cannot write the report at a-file (File exists); choose another --out\n",
+    )
 
 
 def test_as_markdown(harness: Harness) -> None:

@@ -7,18 +7,19 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.analysis import HISTORY, HistoryRow, history_changes, merge_history, trend
-from harness.cli import main
+from harness.analysis import HISTORY, HistoryRow, history_changes, merge_history, read_history, trend
+from harness.errors import UnreadableFileError
 from harness.reports import judge_and_report
+from harness.suites import StepRecord, StepState, SuiteRecord, SuiteState, make_folder
+from tests.support.command import Harness, command_in
 from tests.support.recorded_runs import one_hold, request, write_run
 
-Harness = Callable[..., tuple[int, str, str]]
 IDS = [f"2026112{day}T060000Z-test-00000{day}" for day in (1, 2, 3)]
 
 
@@ -38,16 +39,7 @@ def runs_dir(tmp_path: Path) -> Path:
 def harness(
     tmp_path: Path, runs_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Harness:
-    (tmp_path / "harness.toml").write_text('runs_dir = "results"\n')
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-    for name in {name for name in os.environ if name.startswith("HARNESS_")}:
-        monkeypatch.delenv(name)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        return main(list(words)), *capsys.readouterr()
-
-    return run
+    return command_in(tmp_path, 'runs_dir = "results"\n', monkeypatch, capsys)
 
 
 def test_the_runs_oldest_first_with_their_verdicts(harness: Harness) -> None:
@@ -78,6 +70,17 @@ def test_a_history_goes_to_another_machine(harness: Harness, tmp_path: Path) -> 
     _, out, _ = harness("history", "--runs-dir", str(fresh))
     assert all(run_id in out for run_id in IDS)
     assert [point.p95.value for point in trend(fresh, "test").points] == [100.0, 200.0, 300.0]
+
+
+def test_a_line_of_before_there_were_component_times_is_read(tmp_path: Path) -> None:
+    old = {"run_id": "r", "started_at": "2026-10-01T06:00:00+00:00", "scenario": "cases", "verdict": "PASS"}
+    path = tmp_path / HISTORY
+    path.write_text(json.dumps(old) + "\n", encoding="utf-8")
+    (found,) = read_history(path)
+    assert (found.mean("simple"), found.component_mean("simple", "triage")) == (None, None)
+    path.write_text(json.dumps(old | {"component_mean_ms": {"simple": {"triage": [1, 2]}}}), encoding="utf-8")
+    with pytest.raises(UnreadableFileError, match="line 1 is no run of a history"):
+        read_history(path)
 
 
 def row(number: int, p95: float, **changes: Any) -> HistoryRow:
@@ -114,7 +117,7 @@ def test_a_change_point_is_in_the_table(harness: Harness, runs_dir: Path) -> Non
         (("history", "tset"), "did you mean 'test'?"),
         (("history", "--import", "none.jsonl"), "none.jsonl: no such history file"),
         (("history", "--import", "harness.toml"), "harness.toml: line 1 is no run of a history"),
-        (("prune",), "say what may stay: --keep N, --max-mb MB, or both"),
+        (("prune", "--linked"), "say what may stay: --keep N, --max-mb MB, or both"),
         (("prune", "--keep", "many"), "'many' is not a whole number"),
         (("open", "20261123T060000Z-test-000004"), "did you mean '20261123T060000Z-test-000003'?"),
     ],
@@ -147,6 +150,67 @@ def test_prune_leaves_what_is_no_run_and_what_goes_on(harness: Harness, runs_dir
     write_run(runs_dir, [request(1)], sealed=False, run_id=going_on, pid=os.getpid())
     harness("prune", "--keep", "1")
     assert {path.name for path in runs_dir.iterdir() if path.is_dir()} == {"service-logs", going_on, IDS[2]}
+
+
+def suite(runs_dir: Path, day: int, runs: Sequence[str], name: str = "daily", **fields: Any) -> str:
+    """A suite of that day whose steps began these runs; the id of its folder."""
+    suite_id = f"202611{day}T050000Z-suite-{name}-0000{day}"
+    steps = [
+        StepRecord(
+            name=run_id, kind="run", state=StepState.ENDED, run=f"../{run_id}", attempts=[f"../{run_id}"]
+        )
+        for run_id in runs
+    ]
+    ended: dict[str, Any] = {"state": SuiteState.FINISHED, "pid": os.getpid()}
+    record = SuiteRecord(suite_id=suite_id, suite=name, steps=steps, **ended | fields)
+    make_folder(runs_dir, record)
+    return suite_id
+
+
+def folders_in(runs_dir: Path) -> set[str]:
+    return {path.name for path in runs_dir.iterdir() if path.is_dir()}
+
+
+def test_prune_keeps_the_last_of_each_suite_and_the_runs_that_they_link_to(
+    harness: Harness, runs_dir: Path
+) -> None:
+    first, last = suite(runs_dir, 21, IDS[:1]), suite(runs_dir, 22, IDS[1:2])
+    other = suite(runs_dir, 21, [], name="daily-live")
+    _, out, _ = harness("prune", "--keep", "1")
+    assert [line.split()[1] for line in out.splitlines()[:-1]] == [first, IDS[0]]
+    assert folders_in(runs_dir) == {last, other, *IDS[1:]}
+    assert re.search(
+        r"^1 run and 1 suite of 3 runs and 3 suites, freed \S+ MB; 2 runs and 2 suites", out, re.M
+    )
+    assert IDS[0] in harness("history")[1]
+
+
+def test_prune_removes_linked_runs_when_told(harness: Harness, runs_dir: Path) -> None:
+    last = suite(runs_dir, 22, IDS[:2])
+    harness("prune", "--keep", "1", "--linked")
+    assert folders_in(runs_dir) == {last, IDS[2]}
+
+
+def test_prune_by_size_counts_suites_and_says_why_more_stays(harness: Harness, runs_dir: Path) -> None:
+    old, last = suite(runs_dir, 21, IDS[:1]), suite(runs_dir, 22, IDS[1:2])
+    (runs_dir / old / "report.html").write_bytes(bytes(60_000_000))
+    _, out, _ = harness("prune", "--max-mb", "50")
+    assert out.splitlines()[0] == f"removed {old}"
+    assert folders_in(runs_dir) == {last, *IDS}, "the runs are small enough"
+
+    _, out, _ = harness("prune", "--max-mb", "0")
+    assert folders_in(runs_dir) == {last, *IDS[1:]}
+    assert "more than 0 MB stay" in out
+    assert "--linked removes them" in out
+
+
+def test_prune_leaves_a_suite_that_goes_on_with_its_runs(harness: Harness, runs_dir: Path) -> None:
+    going_on = suite(runs_dir, 20, IDS[:1], state=SuiteState.RUNNING)
+    killed = suite(runs_dir, 21, IDS[1:2], state=SuiteState.RUNNING, pid=2**22 + 1)
+    last = suite(runs_dir, 22, [])
+    harness("prune", "--keep", "1", "--linked")
+    assert folders_in(runs_dir) == {going_on, last, IDS[0], IDS[2]}
+    assert killed not in folders_in(runs_dir)
 
 
 def test_open_serves_the_report_on_loopback(harness: Harness, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -15,12 +14,11 @@ from harness.cli._net import why_unreachable
 from harness.engine import ServiceUser
 from harness.engine._access import access_of
 from harness.errors import TargetUnreachableError
-from harness.plugin._settings import ask_target
+from harness.plugin._target import ask_target
+from tests.support.certificates import OPENSSL, make_certificates
 
 ROOT = Path(__file__).parents[2]
 HARNESS = str(Path(sys.executable).with_name("harness"))
-
-OPENSSL = shutil.which("openssl") or ""
 
 pytestmark = pytest.mark.skipif(not OPENSSL, reason="needs the openssl command")
 
@@ -28,19 +26,9 @@ pytestmark = pytest.mark.skipif(not OPENSSL, reason="needs the openssl command")
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """ca.pem, and NAME.pem with NAME.key signed by it for the service and for a client."""
-    folder = tmp_path_factory.mktemp("pki")
-
-    def openssl(*words: str) -> None:
-        subprocess.run([OPENSSL, *words], cwd=folder, check=True, capture_output=True)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=Test CA")
-    for name, san in (("service", "IP:127.0.0.1"), ("client", "DNS:client")):
-        openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        (folder / "ext").write_text(f"subjectAltName={san}\n")
-        signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "ext")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *signed)
-    return folder
+    return make_certificates(
+        tmp_path_factory.mktemp("pki"), {"service": "IP:127.0.0.1", "client": "DNS:client"}
+    )
 
 
 @pytest.fixture(scope="module")

@@ -183,6 +183,18 @@ MISTAKES = [
     ),
     ("no port", "port = 8000\n", "", "services.target: {port} needs services.target.port"),
     ("circle", "port = 9101", 'port = 9101\nafter = ["target"]', "services wait for each other by `after`: "),
+    (
+        "a link to traces without the id",
+        "[criteria]",
+        '[monitoring]\ntrace_url = "http://jaeger/trace/"\n\n[criteria]',
+        "monitoring.trace_url: should hold {trace_id}",
+    ),
+    (
+        "a key of the monitoring table",
+        "[criteria]",
+        '[monitoring]\ntrace = "x"\n\n[criteria]',
+        "monitoring.trace: unknown key; did you mean 'trace_url'?",
+    ),
     ("reserved", "runs_dir =", "source =", "source: unknown key"),
     ("syntax", "workers = 2", "workers = = 2", "TOML syntax: "),
     ("twice", "workers = 2", "workers = 2\nworkers = 3", "TOML syntax: "),

@@ -295,3 +295,44 @@ def test_live_refusals_are_one_line(
     assert line in said
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("*-bench-*"))
+
+
+def test_a_live_provider_is_refused_before_it_is_asked_for(tmp_path: Path) -> None:
+    """Nobody listens at the host: that is not what is wrong with a run that may not be live."""
+    host = f"http://groq.com.localhost:{free_port()}"
+    harness = str(Path(sys.executable).with_name("harness"))
+    done = subprocess.run(
+        [harness, "run", "inference_live", "--host", host, "--runs-dir", str(tmp_path)],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name not in {"PROVIDER", "GROQ_API_KEY"}},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    (said,) = [text for text in done.stderr.splitlines() if text.startswith("harness: ")]
+    assert said.endswith(f"{host} is the live provider: set PROVIDER=live and GROQ_API_KEY to call it")
+
+
+@pytest.mark.parametrize(
+    ("locustfile", "package"),
+    [("inference.py", "groq"), ("inference.py", "aiohttp"), ("agents.py", "agno"), ("agents.py", "orjson")],
+)
+def test_without_the_extra_one_line_names_it(tmp_path: Path, locustfile: str, package: str) -> None:
+    """An import of a module that is None in `sys.modules` fails as that of one which is not installed."""
+    (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules[{package!r}] = None\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "locust", "-f", f"locustfiles/{locustfile}", "--headless", "-t", "1s"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr == (
+        f"harness: {locustfile} needs {package}, which is not installed: "
+        "pip install 'agent-load-harness[target]'\n"
+    )

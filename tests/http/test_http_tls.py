@@ -1,9 +1,7 @@
 """TLS on real connections, with certificates made by `openssl`."""
 
-import shutil
 import socket
 import ssl
-import subprocess
 import time
 from pathlib import Path
 
@@ -22,8 +20,7 @@ from tests.http.servers import (
     serving,
     wait_for_client,
 )
-
-OPENSSL = shutil.which("openssl") or ""
+from tests.support.certificates import OPENSSL, make_certificates
 
 pytestmark = pytest.mark.skipif(not OPENSSL, reason="needs the openssl command")
 
@@ -31,19 +28,9 @@ pytestmark = pytest.mark.skipif(not OPENSSL, reason="needs the openssl command")
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """ca.pem, and NAME.pem with NAME.key signed by it: for this host, and for another."""
-    folder = tmp_path_factory.mktemp("pki")
-
-    def openssl(*words: str) -> None:
-        subprocess.run([OPENSSL, *words], cwd=folder, check=True, capture_output=True)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=Test CA")
-    for name, san in (("good", "IP:127.0.0.1"), ("other", "DNS:elsewhere")):
-        openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        (folder / "ext").write_text(f"subjectAltName={san}\n")
-        signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "ext")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *signed)
-    return folder
+    return make_certificates(
+        tmp_path_factory.mktemp("pki"), {"good": "IP:127.0.0.1", "other": "DNS:elsewhere"}
+    )
 
 
 def server_side(pki: Path, name: str = "good") -> ssl.SSLContext:

@@ -116,3 +116,38 @@ def test_missing_samples_are_told_at_any_time() -> None:
     watch = watch_of()
     assert watch.news(None, None, missing=3) == ["WARNING 3 samples are missing: the run will be INVALID"]
     assert watch.news(None, None, missing=5) == []
+
+
+LATE = {"arrivals_due": 100, "late": 60, "schedule_delay_ms": 90.0}
+
+
+@pytest.mark.parametrize(
+    ("columns", "seconds", "median_ms", "trouble"),
+    [
+        pytest.param({}, 5, 80.0, "", id="healthy"),
+        pytest.param(
+            {"loop_busy_percent": 97.0}, 5, None, "worker 1: event loop busy for 5 s", id="busy, long ago"
+        ),
+        pytest.param({"loop_busy_percent": 97.0}, 4, None, "", id="four busy seconds"),
+        pytest.param(
+            {"heartbeats_late": 20, "loop_lag_ms": 60.0},
+            2,
+            None,
+            "worker 1: event loop late, 60 ms at worst",
+            id="40 of 1500 heartbeats late",
+        ),
+        pytest.param({"heartbeats_late": 7, "loop_lag_ms": 60.0}, 2, None, "", id="14 of 1500"),
+        pytest.param(
+            LATE, 1, 80.0, "worker 1: arrivals late, 90 ms at worst", id="one late second of arrivals"
+        ),
+        pytest.param(LATE, 1, 2000.0, "", id="as late as 5 % of p50"),
+    ],
+)
+def test_the_trouble_of_a_whole_hold(
+    columns: dict[str, Any], seconds: int, median_ms: float | None, trouble: str
+) -> None:
+    """Half a minute, whose first seconds were bad: the lines look back on the last ten alone."""
+    watch = watch_of(seconds, **columns)
+    take(watch, range(seconds, 30), **({"arrivals_due": 100} if "arrivals_due" in columns else {}))
+    assert watch.trouble(START_US - 1_000_000, median_ms) == trouble
+    assert watch.trouble(START_US + 1_000_000 * seconds, median_ms) == "", "before the hold"

@@ -116,6 +116,7 @@ def run_locust(tmp_path: Path) -> LocustRunner:
         locustfile: str = str(SUPPORT / "work_user.py"),
         prefix: Sequence[str] = (),
         env: dict[str, str] | None = None,
+        within_s: float = 90,
     ) -> Ended:
         runs_dir = tmp_path / "runs"
         port = str(free_port())
@@ -151,7 +152,7 @@ def run_locust(tmp_path: Path) -> LocustRunner:
         )
         signalled_at = _signal(process, when, send, to_group, times) if when is not None else None
         try:
-            out, err = process.communicate(timeout=90)
+            out, err = process.communicate(timeout=within_s)
             wait_until_none_is_left(process.pid, deadline_of(arguments) + GRACE_S)
         except (subprocess.TimeoutExpired, AssertionError):
             with contextlib.suppress(ProcessLookupError):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.plugin._settings import target_record
+from harness.plugin._target import target_record
 from harness.plugin._told import with_what_users_tell
 from harness.runs import TargetRecord
 

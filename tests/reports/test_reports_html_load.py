@@ -1,6 +1,7 @@
 """Load Test Results and how components shift with load: capacity, intervals, means counted by hand."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,21 @@ from typing import Any
 import pytest
 from plotly.io import from_json
 
-from harness.analysis import Dataset, summarise
+from harness.analysis import ComponentStep, LoadStep, summarise
+from harness.analysis._capacity import steps_capacity
 from harness.reports import html_report, judge_and_report
-from harness.reports._capacity import capacity, capacity_words
-from harness.reports._component_steps import ComponentStep, component_steps
+from harness.reports._capacity import slo_words
 from harness.reports._findings import shift_finding
 from harness.runs import PhaseRecord, Run
 from harness.stats import Estimate
-from harness.verdicts import Criterion, CriterionVerdict
+from harness.verdicts import (
+    CapacityVerdict,
+    Criterion,
+    CriterionVerdict,
+    capacity_verdict,
+    judge_levels,
+    load_rules,
+)
 from tests.support.recorded_runs import phase, request, span, write_run
 
 
@@ -27,6 +35,13 @@ def figures_of(text: str) -> dict[str, Any]:
 
 def criterion(rule: str) -> CriterionVerdict:
     return CriterionVerdict("rule", rule, "rule", Criterion.PASS, None, "", None, "", "")
+
+
+def capacity(steps: Sequence[LoadStep], rules: Sequence[str]) -> CapacityVerdict | None:
+    found = steps_capacity("run", steps, "not asked")
+    assert found is not None
+    asked = load_rules({}, {f"rule{number}": rule for number, rule in enumerate(rules)})
+    return capacity_verdict(found, judge_levels("run", steps, asked))
 
 
 @pytest.mark.parametrize(
@@ -45,16 +60,16 @@ def criterion(rule: str) -> CriterionVerdict:
 def test_capacity_is_the_largest_load_whose_intervals_meet_the_targets(
     samples: dict[str, Any], rules: list[str], says: str
 ) -> None:
-    found = capacity(samples["full"].summary.steps, [criterion(rule) for rule in rules])
+    found = capacity(samples["full"].summary.steps, rules)
     assert found is not None
-    assert capacity_words(found)[0].startswith(f"Capacity at the criteria: {says}")
+    assert slo_words(found.slo)[0].startswith(f"Capacity at the criteria: {says}")
 
 
 @pytest.mark.parametrize("rule", ["throughput > 50 req/s", "p95(component_time){component=triage} < 9 ms"])
 def test_without_a_rule_that_must_hold_at_every_load_there_is_no_capacity(
     samples: dict[str, Any], rule: str
 ) -> None:
-    assert capacity(samples["full"].summary.steps, [criterion(rule)]) is None
+    assert capacity(samples["full"].summary.steps, [rule]) is None
 
 
 def test_load_is_one_figure_with_intervals_hollow_markers_and_the_capacity(samples: dict[str, Any]) -> None:
@@ -65,8 +80,9 @@ def test_load_is_one_figure_with_intervals_hollow_markers_and_the_capacity(sampl
     few = replace(simple, response_time={**simple.response_time, "p95": p95})
     steps[0] = replace(steps[0], by_category={**steps[0].by_category, "simple": few})
     summary = replace(sample.summary, steps=steps)
+    rule = "p95(response_time){category=moderate} < 1300 ms"
     judgement = replace(
-        sample.judgement, criteria=[criterion("p95(response_time){category=moderate} < 1300 ms")]
+        sample.judgement, criteria=[criterion(rule)], capacity=capacity(sample.summary.steps, [rule])
     )
     text = html_report(*sample._replace(summary=summary, judgement=judgement))
     drawn = figures_of(text)["load"]
@@ -96,13 +112,16 @@ def recorded(tmp_path: Path, **changes: Any) -> Run:
     return write_run(tmp_path, rows, spans=spans, phases=two_loads())
 
 
+def additive(run: Run) -> list[ComponentStep]:
+    return [step for step in summarise(run).component_steps if step.additive]
+
+
 @pytest.mark.parametrize("category", ["simple", None], ids=["a category", "no category"])
 def test_means_by_load_step_count_a_missing_component_as_nothing(
     tmp_path: Path, category: str | None
 ) -> None:
     run = recorded(tmp_path, category=category)
-    dataset = Dataset.from_run(run)
-    found = component_steps(dataset, summarise(run, dataset).components)
+    found = additive(run)
     label = category or "all"
     assert [
         (step.phase, step.users, step.category, step.component, step.mean.value, step.mean.n)
@@ -126,8 +145,7 @@ def test_requests_without_a_category_stand_beside_those_with_one(tmp_path: Path)
     rows = [request(1.0 * i, 200, category=None if i % 2 else "simple") for i in range(20)]
     spans = [span(i, name, 100 if i % 2 else 10) for i in range(20) for name in ("triage", "total")]
     run = write_run(tmp_path, rows, spans=spans, phases=two_loads())
-    dataset = Dataset.from_run(run)
-    found = component_steps(dataset, summarise(run, dataset).components)
+    found = additive(run)
     assert {(step.category, step.mean.value, step.mean.n) for step in found} == {
         ("simple", 10.0, 5),
         ("uncategorised", 100.0, 5),
@@ -140,8 +158,7 @@ def test_one_step_or_no_span_has_no_shift(tmp_path: Path) -> None:
     one = write_run(tmp_path / "one", rows, spans=spans, phases=[phase("only", "hold", 5, 0, 10)])
     none = write_run(tmp_path / "none", rows, phases=two_loads())
     for run in (one, none):
-        dataset = Dataset.from_run(run)
-        assert component_steps(dataset, summarise(run, dataset).components) == []
+        assert additive(run) == []
 
 
 def test_the_report_of_a_run_says_what_grows_with_load(tmp_path: Path) -> None:

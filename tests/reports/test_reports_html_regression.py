@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.analysis import Histogram, Metric, Selection, Values
+from harness.analysis import Histogram, Metric, Selection, Values, trend_changes
 from harness.reports import html_report
 from harness.reports._beside import beside, share_below
-from harness.reports._trend_changes import trend_changes
+from harness.reports._trend_changes import change_short
 from harness.stats import Distribution
 from harness.verdicts import Regression, judge_regression, no_baseline, with_regression
 from tests.support.compared_runs import rules, run
@@ -170,10 +170,11 @@ def test_a_new_level_of_the_trend_is_named_and_marked(samples: dict[str, Any], b
     )
     trend = (*earlier, *sample.trend)
     found = trend_changes(trend)
-    assert [(change.run_id, change.short[:7]) for change in found] == [
+    assert [(change.run_id, change_short(change)[:7]) for change in found] == [
         ("20261116T063300Z-mixed-0016", "complex")
     ]
-    text = report(sample, blocked, trend=trend)
+    summary = replace(sample.summary, trend_changes=found)
+    text = report(sample._replace(summary=summary), blocked, trend=trend)
     assert "since 2026-11-16 06:33:00 UTC" in section(text, "trend")
     assert len(figures_of(text)["trend"]["layout"]["shapes"]) == 1
     assert trend_changes(sample.trend) == []

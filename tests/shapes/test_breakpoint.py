@@ -12,6 +12,9 @@ from tests.plugin.conftest import SUPPORT, LocustRunner
 from tests.slow.test_breakpoint_finds_capacity import PROFILE
 from tests.support.processes import ROOT, free_port, running
 
+#: A load is tried again while the machine is too busy to send it.
+pytestmark = pytest.mark.timeout(300)
+
 FILES = f"{SUPPORT / 'completion_users.py'},{ROOT / 'shapes' / 'breakpoint.py'}"
 
 CONFIG = """
@@ -61,6 +64,7 @@ def test_a_search_in_arrivals(run_locust: LocustRunner, simulator: str, mode: tu
         *("-H", simulator, "--scenario", "few", *mode, *PACE, "--load-unit", "arrivals_per_s"),
         *("--breakpoint-start", "32", "--breakpoint-max", "32", "EvenCompletions"),
         locustfile=FILES,
+        within_s=240,
     )
     found = ended.summary["search"]
     first = found["probes"][0]
@@ -86,11 +90,36 @@ def test_too_small_a_capacity_fails(run_locust: LocustRunner, simulator: str) ->
         *("-H", simulator, "--scenario", "many", *PACE),
         *("--breakpoint-start", "16", "--breakpoint-max", "16", "Completions"),
         locustfile=FILES,
+        within_s=240,
     )
     assert ended.code in {1, 4}, ended.err  # 4 where the machine was too busy to measure
     (criterion,) = ended.summary["verdicts"]["criteria"]
     assert criterion["verdict"] == "FAIL"
     assert ended.summary["search"]["unit"] == "users"
+    probes = ended.summary["search"]["probes"]
+    loads = [probe["load"] for probe in probes]
+    assert len(set(loads)) < len(loads), "the load that ends the search is tried twice"
+    phases = [probe["phase"] for probe in probes]
+    assert len(set(phases)) == len(phases), "each time in a hold of its own"
+
+
+def test_a_load_is_tried_again_when_the_generator_was_late(run_locust: LocustRunner, simulator: str) -> None:
+    """The generator stands still for its first 5 s. The probe of that time counts for nothing."""
+    ended = run_locust(
+        *("-H", simulator, "--scenario", "few", *PACE, "--breakpoint-start", "2", "--breakpoint-max", "2"),
+        "StalledCompletions",
+        locustfile=f"{SUPPORT / 'stalling_completions.py'},{ROOT / 'shapes' / 'breakpoint.py'}",
+        within_s=240,
+    )
+    first, second, *_ = ended.summary["search"]["probes"]
+    assert (first["load"], first["counts"]) == (2, False), ended.err
+    assert "worker 0: event loop late" in first["trouble"]
+    assert second["load"] == 2
+    assert second["phase"] != first["phase"]
+    assert first["phase"] not in [step["phase"] for step in ended.summary["steps"]]
+    checks = {each["name"]: each for each in ended.summary["verdicts"]["checks"]}
+    assert first["phase"] + ":" not in checks["event loop lag"]["reason"]
+    assert "tried again" in ended.out
 
 
 def test_the_time_is_bounded(run_locust: LocustRunner, simulator: str) -> None:

@@ -64,6 +64,28 @@ def test_a_miss_that_is_not_repeated_ends_nothing() -> None:
     assert (search.met, search.missed, search.next) == (20, None, 40)
 
 
+def test_a_load_is_tried_again_where_the_generator_was_late_but_not_for_ever() -> None:
+    """Neither its PASS nor its FAIL counts; the third does: the generator cannot send that load."""
+    search = Search(10, 1000, 5)
+    for verdict, found in (("PASS", (None, None)), ("FAIL", (None, None)), ("FAIL", (None, 10))):
+        assert search.next == 10
+        probe = tried(10, verdict)
+        probe.trouble = "worker 1: event loop late"
+        search.tell(probe)
+        assert (search.met, search.missed) == found
+    assert [probe.counts for probe in search.probes] == [False, False, True]
+    assert search.next == 5
+
+
+def test_trouble_that_passes_leaves_no_trace() -> None:
+    search = Search(10, 20, 5)
+    spoiled = tried(10, "FAIL")
+    spoiled.trouble = "worker 1: event loop late"
+    search.tell(spoiled)
+    assert run(search, limit=14).met == 14
+    assert len([probe for probe in search.probes if not probe.counts]) == 1
+
+
 def test_a_pass_above_a_miss_is_not_believed() -> None:
     search = Search(10, 1000, 5, [tried(10, "PASS"), tried(20, "FAIL"), tried(40, "PASS")])
     assert (search.met, search.missed) == (10, 20)

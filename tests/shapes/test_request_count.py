@@ -31,6 +31,7 @@ def test_exactly_as_many_requests_as_were_asked_for(
     assert service.answered == sum(LEVELS.values()) == ended.locust_count
     assert {step["phase"]: step["group"]["requests"] for step in ended.summary["steps"]} == LEVELS
     assert ended.manifest["stop_reason"] == f"the shape ended: all requests of {COUNTS[1]} have ended"
+    assert ended.manifest["scenario"]["whole_holds"] is True
     assert "Level" in ended.out
     assert "101-by-10" in ended.out
 

@@ -13,8 +13,8 @@ import pytest
 
 from harness.analysis import Selection
 from harness.cli._suite_steps import _fetch
+from harness.config import PrometheusConfig
 from harness.stats import Estimate
-from harness.suite_config import PrometheusConfig
 from harness.suites import PrometheusApi, PrometheusMeasurements
 from tests.support.processes import free_port, get, simulated_target
 

@@ -10,7 +10,7 @@ from locust import constant, task
 
 import harness.plugin  # noqa: F401
 from harness.engine import ArrivalUser, ServiceUser
-from locustfiles.cases import CORPUS, DECK, check_assessment
+from locustfiles._cases import CORPUS, DECK, check_assessment
 
 
 class FastArrival(ArrivalUser):

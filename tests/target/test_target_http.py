@@ -193,6 +193,7 @@ def test_every_request_is_counted_once(provider: "StandIn", start_target: "Targe
             name: target.metric("target_component_duration_seconds_count", component=name)
             for name in ("triage", "synthesis", "debate", "specialist-cardiology", "total")
         }
+        timed = target.metric("target_case_duration_seconds_count", complexity="moderate")
         tokens = target.metric("target_tokens_total", direction="input")
         calls = {
             status: target.metric("target_model_calls_total", status=status)
@@ -208,6 +209,7 @@ def test_every_request_is_counted_once(provider: "StandIn", start_target: "Targe
     }
     assert total == 6
     assert components == {"triage": 4, "synthesis": 3, "debate": 0, "specialist-cardiology": 3, "total": 4}
+    assert timed == 3, "the case whose triage was refused has no complexity"
     assert calls == {"200": 11, "429": 1, "500": 1}
     assert tokens == 1100
 

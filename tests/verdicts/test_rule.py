@@ -51,6 +51,20 @@ SIMPLE = Selection(category="simple")
         ),
         ("goodput > 1e1 /s", ("rate", "goodput", Selection(), ">", 10, None, "req/s")),
         ("goodput > 1e1 rps", ("rate", "goodput", Selection(), ">", 10, None, "req/s")),
+        ("slo_capacity >= 20", ("rate", "slo_capacity", Selection(), ">=", 20, None, "")),
+        (
+            "response_time_drift{category=simple} < 10 %",
+            ("rate", "response_time_drift", SIMPLE, "<", 10, None, "%"),
+        ),
+        (
+            "memory_drift{service=target} < 10 %, critical < 50 %",
+            ("rate", "memory_drift", Selection(service="target"), "<", 10, 50, "%"),
+        ),
+        (
+            "error_rate_drift < 0.5 points",
+            ("rate", "error_rate_drift", Selection(), "<", 0.5, None, "points"),
+        ),
+        ("recovery_time < 0.5 min", ("rate", "recovery_time", Selection(), "<", 30, None, "s")),
     ],
 )
 def test_meaning(text: str, expected: tuple[object, ...]) -> None:
@@ -102,6 +116,20 @@ def test_meaning(text: str, expected: tuple[object, ...]) -> None:
             "p95(response_time){component=a} < 5 ms",
             "component selects from component_time, not from response_time",
         ),
+        ("p95(response_time){service=a} < 5 ms", "service selects from memory_drift, not from response_time"),
+        (
+            "response_time_drift{service=a} < 5 %",
+            "response_time_drift is selected by category only, not by service (column 21)",
+        ),
+        ("recovery_time{category=a} < 5 s", "recovery_time takes no selector (column 15)"),
+        ("slo_capacity{category=a} > 5", "slo_capacity takes no selector (column 14)"),
+        (
+            "p95(recovery_time) < 5 s",
+            "p95 is not a statistic of recovery_time; write recovery_time (column 1)",
+        ),
+        ("memory_drift < 5 %/h", 'unknown unit "%/h"; known: %, percent (column 18)'),
+        ("error_rate_drift < 5 %", 'unknown unit "%"; known: points, point (column 22)'),
+        ("latency_drift < 5 %", 'unknown quantity "latency_drift"; '),
         ("p95(response_time) < ms", 'expected a number at column 22, found "ms"'),
         ("p95(response_time) < 500", "expected a unit (ms, s, us, min) at column 25, found the end"),
         ("p95(response_time) < 500 %", 'unknown unit "%"; known: ms, s, us, min (column 26)'),

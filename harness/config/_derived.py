@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from harness.config_types import Table, Text
+from harness.config._types import Table, Text
 
 
 class RequestsOf(Table):

@@ -1,0 +1,51 @@
+"""The public surface of the package: what the rest may rely on."""
+
+import harness.verdicts
+
+
+def test_public_names() -> None:
+    assert harness.verdicts.__all__ == [
+        "BUSY_PERCENT",
+        "BUSY_SECONDS",
+        "LATE_SHARE",
+        "Attribution",
+        "CapacityVerdict",
+        "Criterion",
+        "CriterionVerdict",
+        "Judgement",
+        "LevelVerdict",
+        "Limits",
+        "MetricChange",
+        "MetricPattern",
+        "Regression",
+        "RegressionRules",
+        "RegressionWord",
+        "Rule",
+        "RunReference",
+        "Validity",
+        "ValidityCheck",
+        "allowed_delay_ms",
+        "capacity_verdict",
+        "change_words",
+        "difference_words",
+        "first_code",
+        "judge",
+        "judge_criteria",
+        "judge_levels",
+        "judge_load",
+        "judge_regression",
+        "judge_validity",
+        "load_rules",
+        "no_baseline",
+        "overall_validity",
+        "parse_metric_pattern",
+        "parse_rule",
+        "relief",
+        "response_time_limits",
+        "searched_capacity",
+        "with_capacity",
+        "with_capacity_rules",
+        "with_course_rules",
+        "with_regression",
+    ]
+    assert all(hasattr(harness.verdicts, name) for name in harness.verdicts.__all__)
