@@ -8,6 +8,7 @@ the last worker gone) passes through it before Locust stops anything.
 import logging
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -47,6 +48,9 @@ RUN_PATH_VARIABLE = "HARNESS_RUN_PATH_FILE"
 #: How long a stop waits for the workers to be ready for the next test.
 READY_AGAIN_S = 10.0
 
+#: After so long, a master that reads reports without a pause lets its other greenlets run.
+MOST_READING_S = 0.02
+
 
 class Coordinator:
     """One per Locust process that is not a worker; it sees one run after another."""
@@ -68,6 +72,7 @@ class Coordinator:
         self._ending = False
         self._planned_users = 0
         self._settled = False
+        self._let_others_s = 0.0
         self._target = TargetRecord()
         self.results = Results(environment)
         self._counts: list[RowCounter] = []
@@ -310,6 +315,10 @@ class Coordinator:
         shipment = data.get("harness")
         if self.active is not None and shipment is not None:
             self._take(self.active, client_id, shipment)
+        if time.monotonic() - self._let_others_s > MOST_READING_S:
+            # While a message waits, Locust's receiver lets nobody else run: not a heartbeat, not a Ctrl-C.
+            gevent.sleep(0.0001)
+            self._let_others_s = time.monotonic()
 
     def _take(self, run: ActiveRun, client_id: str, shipment: dict[str, Any]) -> None:
         """Put rows on disk. Where they no longer fit there is nothing left to measure for."""
