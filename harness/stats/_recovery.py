@@ -105,4 +105,5 @@ def _redrawn(ordered: Values, rng: np.random.Generator) -> Values:
 def _first(back: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Per replicate the first of two windows in a row that are back; the number of windows for none."""
     twice = back & np.vstack([back[1:], np.zeros((1, back.shape[1]), dtype=np.bool_)])
-    return np.where(twice.any(axis=0), twice.argmax(axis=0), back.shape[0])
+    found: NDArray[np.intp] = np.where(twice.any(axis=0), twice.argmax(axis=0), back.shape[0])
+    return found
