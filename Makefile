@@ -18,7 +18,7 @@ demo: .venv/.runtime ## start the simulated service, load it for under a minute,
 	$(BIN)/harness demo
 
 test: .venv/.dev ## the test suite, but for slow, browser and compose tests
-	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not browser and not compose"
+	$(BIN)/pytest -n 4 --dist worksteal -m "not slow and not browser and not compose"
 
 check: .venv/.dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from harness.engine._recorder import RunTicket
 from harness.engine._session import ServiceSession
 
 
@@ -11,6 +12,7 @@ class _Nowhere:
     """Stands for the recorder and for the statistics' feed; takes everything and keeps nothing."""
 
     active = True
+    ticket = RunTicket(token="")
     wanted_per_request = False
 
     def _ignore(self, *_: Any) -> None:

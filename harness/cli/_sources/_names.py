@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 #: Attributes of Locust's and our user classes; a task of that name would break the user.
 _ATTRIBUTES = """
     abstract access arrivals arrivals_per_user ca_file client client_cert client_key connect context
-    environment fixed_count fullname greenlet group headers host insecure json leaving max_in_flight
-    max_response_bytes max_wait min_wait on_start on_stop request_timeout_s rest rest_ run secret secrets
-    start stop tasks wait wait_function wait_time weight"""
+    counts_tasks environment fixed_count fullname greenlet group headers host insecure json leaving
+    max_in_flight max_response_bytes max_wait min_wait on_start on_stop request_timeout_s rest rest_ run
+    secret secrets start stop tasks trace wait wait_function wait_time weight"""
 RESERVED = frozenset(_ATTRIBUTES.split())
 
 _ID = re.compile(
