@@ -56,8 +56,8 @@ class Scale:
 
         >>> scale = Scale(1.0, 1.02, 100)
         >>> counts = np.bincount(scale.numbers(np.arange(1.0, 5.0, 0.04)), minlength=100)
-        >>> [round(ms, 1) for ms in scale.quantiles_ms(counts[np.newaxis], 0.5)]
-        [3.0]
+        >>> [round(ms) for ms in scale.quantiles_ms(counts[np.newaxis], 0.5)]
+        [3]
         """
         added_up = np.cumsum(counts, axis=1, dtype=np.int64)
         rows = added_up[:, -1] if len(added_up) else np.zeros(0)
