@@ -104,7 +104,7 @@ def test_too_small_a_capacity_fails(run_locust: LocustRunner, simulator: str) ->
 
 
 def test_a_load_is_tried_again_when_the_generator_was_late(run_locust: LocustRunner, simulator: str) -> None:
-    """The generator stands still again and again for its first 6 s. The probe of that time counts for nothing."""
+    """The generator stands still again and again for its first 6 s: the probe of that time does not count."""
     ended = run_locust(
         *("-H", simulator, "--scenario", "few", *PACE, "--breakpoint-start", "2", "--breakpoint-max", "2"),
         *("--breakpoint-hold-s", "6", "StalledCompletions"),
