@@ -5,10 +5,6 @@ Oracle: stamping_service.py, a process of its own, and what the tasks themselves
 
 import asyncio
 import itertools
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -24,10 +20,8 @@ from locust.env import Environment
 from locust.exception import LocustError, StopUser
 from locust.runners import LocalRunner
 
-from harness.engine import Answer, AsyncUser, HealthMonitor, RunTicket, flush_stats, recorder
-from harness.engine._async_loop import async_bridge
-from harness.runs import GENERATOR_SCHEMA, REQUEST_SCHEMA, SPAN_SCHEMA
-from tests.support.processes import ROOT, free_port, running
+from harness.engine import Answer, AsyncUser, RunTicket, flush_stats, recorder
+from harness.runs import REQUEST_SCHEMA, SPAN_SCHEMA
 
 NOWHERE = "http://127.0.0.1:1"
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -39,14 +33,6 @@ def task(function: Function) -> Function:
     untyped: Any = locust_task
     marked: Function = untyped(function)
     return marked
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[str]:
-    url = f"http://127.0.0.1:{(port := free_port())}"
-    command = [str(ROOT / "tests/support/stamping_service.py"), "--port", str(port), "--delay-ms", "200"]
-    with running(command, f"{url}/stamps"):
-        yield url
 
 
 class HttpUser(AsyncUser):
@@ -444,9 +430,6 @@ def test_a_task_set_is_refused() -> None:
         Nested(Environment(user_classes=[Nested], host=NOWHERE))
 
 
-# --- the two loops --------------------------------------------------------------------------
-
-
 def test_plain_tasks_use_the_client_and_async_ones_may_not(service: str) -> None:
     notes: list[Any] = []
 
@@ -468,98 +451,3 @@ def test_plain_tasks_use_the_client_and_async_ones_may_not(service: str) -> None
     assert (row["name"], row["outcome"]) == ("/job?delay_ms=1", "ok")
     assert notes[0] == 200
     assert notes[1].startswith("Both.client is for plain tasks")
-
-
-def in_the_loop(coroutine: Any) -> Any:
-    with gevent.Timeout(20):
-        return async_bridge().run(coroutine, interrupted=lambda: None)
-
-
-def test_threads_and_names_work_in_the_loop() -> None:
-    """With the standard library's own pool, the second of these never returns."""
-
-    async def use() -> tuple[list[int], set[Any]]:
-        squares = [await asyncio.to_thread(pow, number, 2) for number in range(5)]
-        found = await asyncio.get_running_loop().getaddrinfo("localhost", 80, type=1)
-        return squares, {address[4][0] for address in found}
-
-    squares, addresses = in_the_loop(use())
-    assert squares == [0, 1, 4, 9, 16]
-    assert "127.0.0.1" in addresses
-
-
-def test_greenlets_go_on_while_the_asyncio_thread_is_blocked() -> None:
-    async def block() -> int:
-        native_sleep(0.5)
-        return monkey.get_original("threading", "get_native_id")()  # type: ignore[no-any-return]
-
-    ticks = 0
-
-    def tick() -> None:
-        nonlocal ticks
-        while True:
-            gevent.sleep(0.01)
-            ticks += 1
-
-    ticking = gevent.spawn(tick)
-    there = in_the_loop(block())
-    ticking.kill()
-    assert there != threading.get_native_id()
-    assert ticks > 10
-
-
-def test_the_lag_of_the_asyncio_loop_is_in_the_generators_health() -> None:
-    async def block() -> None:
-        native_sleep(0.6)
-
-    in_the_loop(asyncio.sleep(0))
-    recorder.begin(RunTicket(token="test"))
-    monitor = HealthMonitor(recorder, lambda: 1)
-    gevent.sleep(0.2)
-    in_the_loop(block())
-    gevent.sleep(1.2)
-    monitor.stop()
-    kept = _read(recorder.ship().generator, GENERATOR_SCHEMA)
-    recorder.close()
-    assert max(row["loop_lag_ms"] for row in kept) >= 500
-    assert max(row["heartbeats_late"] for row in kept) >= 20
-
-
-WITHOUT_UVLOOP = """
-import sys
-sys.modules["uvloop"] = None
-import asyncio, gevent, locust
-from harness.engine._async_loop import async_bridge
-async def use():
-    reader, writer = await asyncio.open_connection("localhost", int(sys.argv[1]))
-    writer.write(b"GET /job HTTP/1.1\\r\\n\\r\\n")
-    line = await reader.readline()
-    writer.close()
-    loop = type(asyncio.get_running_loop()).__mro__[1].__name__
-    return line.decode().strip(), await asyncio.to_thread(pow, 3, 2), loop
-with gevent.Timeout(20):
-    print(*async_bridge().run(use(), interrupted=lambda: None))
-    print(*async_bridge().run(use(), interrupted=lambda: None))
-"""
-
-
-def test_without_uvloop_the_standard_librarys_loop_does_the_same(service: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-W", "error", "-c", WITHOUT_UVLOOP, service.rsplit(":", 1)[1]],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=ROOT,
-        check=False,
-    )
-    assert ended.stderr == ""
-    assert ended.stdout.splitlines() == ["HTTP/1.1 200 OK 9 _UnixSelectorEventLoop"] * 2
-
-
-def test_the_time_from_loop_to_loop_is_short() -> None:
-    """A bridge that polled would take its interval each time."""
-    in_the_loop(asyncio.sleep(0))
-    began = time.perf_counter()
-    for _ in range(200):
-        in_the_loop(asyncio.sleep(0))
-    assert (time.perf_counter() - began) / 200 < 0.005
