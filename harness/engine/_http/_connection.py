@@ -6,7 +6,9 @@ its response is complete, or can no longer be. An exchange thus costs two switch
 told of a socket once in its life.
 """
 
+import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gevent import getcurrent
@@ -59,7 +61,8 @@ class Connection(Response):
         self.open = True
         self.check_us = NEVER_US
         self._socket = sock
-        self._receive, self._send = sock.recv, sock.send
+        # By descriptor: the socket's own methods look for a timeout first, at 0.3 µs a call.
+        self._receive, self._send = partial(os.read, sock.fileno()), partial(os.write, sock.fileno())
         self._hub = hub
         self._on_close = on_close
         self._waiter: Any = None
