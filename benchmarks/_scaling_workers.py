@@ -29,10 +29,10 @@ from locust.stats import RequestStats
 
 from benchmarks._engine_servers import raise_open_files
 from harness.engine import Answer, Recorder, Request, Response, RunTicket, Span, classify, now_us
+from harness.plugin._build import build_of
 from harness.plugin._clock_sync import CLOCK
 from harness.plugin._crew import HURRY
 from harness.plugin._generator import BEGIN, DRAIN, FINAL, HELLO, MASTER_GONE_S
-from harness.plugin._provenance import build_of
 
 REPORT_S = 3.0
 HEARTBEAT_S = 1.0

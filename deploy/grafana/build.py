@@ -133,6 +133,8 @@ def _field_config(panel: Panel) -> Json:
     if panel.limit is not None:
         steps.append({"color": "red", "value": panel.limit})
     defaults: Json = {"unit": panel.unit, "thresholds": {"mode": "absolute", "steps": steps}}
+    if panel.when_empty is not None:
+        defaults["noValue"] = panel.when_empty
     overrides: list[Json] = []
     if panel.kind == "stat":
         defaults["color"] = {"mode": "fixed", "fixedColor": "text"}

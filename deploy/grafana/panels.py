@@ -21,7 +21,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel; `width` of 24 columns. `limit` is a fixed level that is drawn."""
+    """One panel; `width` of 24 columns. `limit` is a fixed level that is drawn.
+
+    `when_empty` is shown in place of "No data" where an empty panel is no fault.
+    """
 
     title: str
     description: str
@@ -32,6 +35,7 @@ class Panel:
     height: int = 8
     limit: float | None = None
     stacked: bool = False
+    when_empty: str | None = None
 
 
 @dataclass(frozen=True)

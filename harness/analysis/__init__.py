@@ -71,6 +71,7 @@ from harness.analysis._samples import NO_TIME, moments
 from harness.analysis._slice import needed_samples
 from harness.analysis._summary import provider_words, summarise
 from harness.analysis._trend import NOT_COMPARABLE, Trend, trend, trend_changes, with_run
+from harness.analysis._warm_up import warm_up_note
 
 __all__ = [
     "DRIFT_QUANTITIES",
@@ -156,6 +157,7 @@ __all__ = [
     "summarise",
     "trend",
     "trend_changes",
+    "warm_up_note",
     "with_run",
     "worker_phases",
 ]

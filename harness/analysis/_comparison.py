@@ -116,7 +116,11 @@ class Contribution:
 
 @dataclass(slots=True, frozen=True)
 class RunSeries:
-    """One run, ready to be compared. `series` and `contributions` are keyed by names as in rules."""
+    """One run, ready to be compared. `series` and `contributions` are keyed by names as in rules.
+
+    `host` is where the service was, the same for every port of the generator's own machine; empty where
+    that is not known.
+    """
 
     run_id: str
     scenario: str
@@ -127,6 +131,7 @@ class RunSeries:
     series: Mapping[str, Series]
     contributions: Mapping[str, Contribution] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    host: str = ""
 
 
 @dataclass(slots=True, frozen=True)
@@ -272,6 +277,7 @@ def run_to_json(run: RunSeries) -> dict[str, Any]:
         "started_at": run.started_at,
         "git_commit": run.git_commit,
         "provider": run.provider,
+        **({"host": run.host} if run.host else {}),
         "fingerprint": dict(sorted(run.fingerprint_parts.items())),
         "series": {name: series_to_json(run.series[name]) for name in sorted(run.series)},
         "contributions": {
@@ -303,7 +309,11 @@ def run_from_json(record: Mapping[str, Any]) -> RunSeries:
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a run: {type(error).__name__} {error}") from error
-    return RunSeries(texts[0], texts[1], texts[2], texts[3], texts[4], parts, series, contributions)
+    host = str(record.get("host", ""))
+    run_id, scenario, started_at, git_commit, provider = texts
+    return RunSeries(
+        run_id, scenario, started_at, git_commit, provider, parts, series, contributions, host=host
+    )
 
 
 def differing_parts(

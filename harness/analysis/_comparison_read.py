@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from harness.analysis._model import NotMeasured, Selection
 from harness.analysis._quantities import PER_CASE, QUANTITIES, quantile_of
 from harness.analysis._slice import Slice
 from harness.analysis._summary import provider_words
-from harness.runs import Run
+from harness.runs import Manifest, Run
 from harness.stats import Distribution, effective_n
 
 DEBATE = "debate"
@@ -79,7 +80,14 @@ def run_series(run: Run, dataset: Dataset, points: Points = FULL) -> RunSeries:
         series=series,
         contributions=parts,
         notes=notes,
+        host=_host(manifest),
     )
+
+
+def _host(manifest: Manifest) -> str:
+    """With its port, but on the generator's own machine: there a free one is taken for every run."""
+    address = urlsplit(manifest.target.url)
+    return "this machine" if manifest.target_is_here else address.netloc.rpartition("@")[2]
 
 
 def _whole(dataset: RequestDataset) -> Iterator[tuple[str, Series]]:

@@ -107,7 +107,14 @@ def _steps(cells: _Cells, times: Mapping[str, Sorted], additive: Collection[str]
                 if requests:
                     p95 = samples.quantiles((0.95,), unit="ms")[0] if samples.size else None
                     yield ComponentStep(
-                        piece.phase, piece.users, label, name, _mean(samples, requests), p95, name in additive
+                        phase=piece.phase,
+                        users=piece.users,
+                        category=label,
+                        component=name,
+                        mean=_mean(samples, requests),
+                        p95=p95,
+                        additive=name in additive,
+                        arrivals_per_s=piece.arrivals_per_s,
                     )
 
 

@@ -1,5 +1,6 @@
 """Groups of requests with all their figures."""
 
+import heapq
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
@@ -34,9 +35,18 @@ def group(label: str, part: Part) -> Group:
     )
 
 
-def groups_by(word: str, cells: Cells, indices: tuple[int, ...] | None = None) -> dict[str, Group]:
-    """One group per category or name, in the order of their names; null values are in no group."""
-    return {label: group(label, part) for label, part in parts_by(word, cells, indices)}
+def groups_by(
+    word: str, cells: Cells, indices: tuple[int, ...] | None = None, most: int | None = None
+) -> dict[str, Group]:
+    """One group per category or name, in the order of their names; null values are in no group.
+
+    At most `most` groups: those with the most requests.
+    """
+    parts = dict(parts_by(word, cells, indices))
+    if most is not None and len(parts) > most:
+        largest = heapq.nlargest(most, parts, key=lambda label: parts[label].requests)
+        parts = {label: parts[label] for label in sorted(largest)}
+    return {label: group(label, part) for label, part in parts.items()}
 
 
 def parts_by(word: str, cells: Cells, indices: tuple[int, ...] | None = None) -> Iterator[tuple[str, Part]]:

@@ -115,6 +115,7 @@ class ComponentTime:
 class ComponentStep:
     """Time in one component of the service in a load step, over the successful requests of a category.
 
+    `users` and `arrivals_per_s` are those of the `LoadStep`.
     In `mean` a request without the component counts as 0, so that the means of the additive ones add
     up to the time inside the service; `p95` is of the requests in which it occurred.
     """
@@ -126,6 +127,7 @@ class ComponentStep:
     mean: Estimate
     p95: Estimate | None = None
     additive: bool = True
+    arrivals_per_s: float | None = None
 
 
 @dataclass(slots=True, frozen=True)

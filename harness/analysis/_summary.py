@@ -1,7 +1,5 @@
 """A run's summary: every figure of the report, derived once."""
 
-from collections import Counter
-
 import numpy as np
 
 from harness.analysis._capacity import run_capacity
@@ -10,8 +8,9 @@ from harness.analysis._components import component_figures
 from harness.analysis._dataset import Dataset, RequestDataset
 from harness.analysis._derived import derived_figures
 from harness.analysis._drift import drifts
+from harness.analysis._error_groups import error_groups, folded_errors_notes
 from harness.analysis._groups import ALL, group, groups_by, load_steps
-from harness.analysis._model import ErrorGroup, Summary, Totals
+from harness.analysis._model import Summary, Totals
 from harness.analysis._models import model_figures
 from harness.analysis._recovery import recovery
 from harness.analysis._resources import service_resources
@@ -30,8 +29,10 @@ from harness.runs import (
     locust_exceptions,
 )
 
-_ERROR_KEYS = ("name", "outcome", "cause", "error")
 _MESSAGE_CHARS = 80
+
+#: So many names, those with the most requests, have figures of their own.
+MOST_NAMES = 100
 
 
 def summarise(run: Run, dataset: Dataset | None = None) -> Summary:
@@ -40,17 +41,24 @@ def summarise(run: Run, dataset: Dataset | None = None) -> Summary:
     Raises UnreadableFileError when a table of the run is not what it should be.
     """
     data = dataset or Dataset.from_run(run)
-    if not isinstance(data, RequestDataset):
-        from harness.analysis._locust import LocustDataset, summarise_locust
+    return _of_requests(run, data) if isinstance(data, RequestDataset) else _of_locust(run, data)
 
-        if not isinstance(data, LocustDataset):
-            raise TypeError(f"{type(data).__name__} is not read from a run")
-        return summarise_locust(run, data)
+
+def _of_locust(run: Run, data: Dataset) -> Summary:
+    from harness.analysis._locust import LocustDataset, summarise_locust
+
+    if not isinstance(data, LocustDataset):
+        raise TypeError(f"{type(data).__name__} is not read from a run")
+    return summarise_locust(run, data)
+
+
+def _of_requests(run: Run, data: RequestDataset) -> Summary:
     resources = run.resources()
     shape = run.manifest.scenario.load.get("shape_class")
     steps = load_steps(data)
     components, by_step = component_figures(data)
     warmed = warm_up_check(data)
+    errors, raised = error_groups(data.samples), exception_notes(run)
     return Summary(
         run_id=run.manifest.run_id,
         scenario=run.manifest.scenario.name,
@@ -63,14 +71,14 @@ def summarise(run: Run, dataset: Dataset | None = None) -> Summary:
         totals=totals(data.samples),
         overall=group(ALL, data.cells.part()),
         by_category=groups_by("category", data.cells),
-        by_name=groups_by("name", data.cells),
+        by_name=groups_by("name", data.cells, most=MOST_NAMES),
         components=components,
         steps=steps,
-        errors=error_groups(data.samples),
+        errors=errors,
         histogram=histogram(data),
         series=time_series(data, run.manifest),
         slowest=slowest(data, run.manifest.scenario.trace_url),
-        notes=(*_notes(run.manifest, data), *warm_up_note(warmed), *exception_notes(run)),
+        notes=(*_notes(run.manifest, data), *folded_errors_notes(errors), *warm_up_note(warmed), *raised),
         resources=service_resources(data.measured, resources),
         component_steps=by_step,
         capacity=run_capacity(data, steps, by_step, resources),
@@ -110,24 +118,6 @@ def totals(samples: Samples) -> Totals:
         incomplete=outcomes.get("incomplete", 0),
         outcomes=outcomes,
     )
-
-
-def error_groups(samples: Samples) -> list[ErrorGroup]:
-    """Errors of the whole run by name, outcome, cause and text; the most frequent first."""
-    failed = samples.where(samples.values("failed"))
-    keys = np.stack([*(failed.codes(word) for word in _ERROR_KEYS), failed.values("unanswered")], axis=1)
-    found = Counter[tuple[str, str, str, str]]()
-    kinds, counts = np.unique(keys.astype(np.int32), axis=0, return_counts=True)
-    for (*codes, unanswered), count in zip(kinds.tolist(), counts.tolist(), strict=True):
-        name, outcome, cause, error = (
-            samples.labels(word)[code] if code >= 0 else ""
-            for word, code in zip(_ERROR_KEYS, codes, strict=True)
-        )
-        found[(name, outcome, "service", "unanswered") if unanswered else (name, outcome, cause, error)] += (
-            count
-        )
-    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return [ErrorGroup(*key, count) for key, count in ordered]
 
 
 def exception_notes(run: Run) -> tuple[str, ...]:
@@ -192,6 +182,12 @@ def _notes(manifest: Manifest, data: RequestDataset) -> tuple[str, ...]:
             "gave up; the service would have taken longer"
         )
     notes += _unanswered_notes(data)
+    names = len(data.samples.labels("name"))
+    if names > MOST_NAMES:
+        notes.append(
+            f"requests have {names:,} different names: the {MOST_NAMES} with the most requests have "
+            "figures of their own. Requests that differ in an id alone should share a name"
+        )
     if not data.measured.pieces:
         notes.append("the measured window is empty: the run is shorter than its warm-up and settling")
     if manifest.samples_missing:

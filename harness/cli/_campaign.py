@@ -1,17 +1,15 @@
 """The runs that `harness regression` makes: of the candidate alone, or of base and candidate in turns."""
 
-import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli._environment import environment, folder_in, leave_path, run_path_file
 from harness.cli._locust_line import RunRequest
 from harness.cli._options import say
-from harness.cli._turns import Place, Start, environment, order
+from harness.cli._turns import Place, Start, order
 from harness.errors import PRECEDENCE, ExitCode
 
 if TYPE_CHECKING:
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from harness.config import Config
     from harness.reports import Judged
     from harness.verdicts import Regression
-
-_PATH_VARIABLE = "HARNESS_RUN_PATH_FILE"
 
 #: Codes after which there is nothing more to measure.
 GIVE_UP = frozenset({ExitCode.USAGE, ExitCode.UNREACHABLE, ExitCode.BUG, ExitCode.INTERRUPTED})
@@ -138,8 +134,7 @@ class Campaign:
         judged = judge_and_report(open_run(folder), regression=regression, strict=strict)
         if judged.judgement.exit_code != self._ignored:
             self.code = first_code(self.code, judged.judgement.exit_code)
-        if given := os.environ.get(_PATH_VARIABLE):
-            Path(given).write_text(f"{folder}\n", encoding="utf-8")
+        leave_path(folder)
         return judged
 
 
@@ -152,28 +147,12 @@ def _run_once(request: RunRequest) -> tuple[int, Path | None]:
     """Run the scenario as `harness run` does; its code and its folder, if it came to have one."""
     from harness.cli._run import run_scenario
 
-    with _path_file() as path:
+    with run_path_file() as path:
         try:
             code = run_scenario(request)
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
-        try:
-            lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line]
-        except OSError:
-            lines = []
-    return code, Path(lines[-1]) if lines else None
-
-
-@contextmanager
-def _path_file() -> Iterator[Path]:
-    """The file in which a run leaves its folder's path: the caller's own one if it named one."""
-    if given := os.environ.get(_PATH_VARIABLE):
-        yield Path(given)
-        return
-    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
-        path = Path(folder) / "run-path"
-        with environment({_PATH_VARIABLE: str(path)}):
-            yield path
+        return code, folder_in(path)
 
 
 def first_code(*codes: int) -> int:

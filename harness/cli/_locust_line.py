@@ -1,6 +1,5 @@
 """From a scenario of harness.toml to the ordinary `locust` command line that runs it."""
 
-import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -143,17 +142,12 @@ def _similar(path: Path) -> str:
 
 
 def as_typed(arguments: Sequence[str]) -> str:
-    """The line as a person would type it, quoted for the shell; a password in an address is left out."""
-    from harness.config import hide_credentials
+    """The line as a person would type it, quoted for the shell; secrets are left out."""
+    from harness.config import hide_secrets
 
-    return shlex.join(["locust", *map(hide_credentials, arguments)])
+    return shlex.join(["locust", *hide_secrets(arguments)])
 
 
 def as_started(arguments: Sequence[str]) -> list[str]:
     """The command that is started: this interpreter's Locust, whatever `locust` is first on the path."""
     return [sys.executable, "-m", "locust", *arguments]
-
-
-def child_environment(run_path_file: Path) -> dict[str, str]:
-    """This process's environment, with the file in which the run leaves its folder's path."""
-    return {**os.environ, "HARNESS_RUN_PATH_FILE": str(run_path_file)}

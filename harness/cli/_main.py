@@ -17,6 +17,7 @@ from harness.cli import (
     _capacity,
     _compare,
     _demo,
+    _export,
     _history,
     _init,
     _open,
@@ -47,6 +48,7 @@ _COMMANDS = (
     _suite,
     _plan,
     _prune,
+    _export,
     _serve,
     _shapes,
 )

@@ -4,19 +4,18 @@ import argparse
 import json
 import os
 import signal
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli._child import Ended, end_workers_of, run_foreground
+from harness.cli._environment import folder_in, run_path_file
 from harness.cli._locust_line import (
     MASTER_PORT,
     RunRequest,
     as_started,
     as_typed,
-    child_environment,
     locust_arguments,
     scenario_files,
 )
@@ -117,12 +116,12 @@ def run_scenario(request: RunRequest) -> int:
         port = request.master_port or free_port()
         arguments = locust_arguments(config, request, host, port, ports)
         say(as_typed(arguments))
-        with _run_path_file() as path_file:
-            env = child_environment(path_file) | _metrics_variable(config, host, ports)
+        with run_path_file() as path_file:
+            env = {**os.environ, **_metrics_variable(config, host, ports)}
             ended = run_foreground(as_started(arguments), env)
             if ended.code < 0:
                 end_workers_of(port)
-            return _exit_code(ended, _folder_of(path_file))
+            return _exit_code(ended, folder_in(path_file))
 
 
 def _hint_at_the_import(config: "Config", request: RunRequest) -> None:
@@ -193,26 +192,6 @@ def _require_target(config: "Config", request: RunRequest, host: str, ports: Map
                 f"`harness serve {name}` or --with-services, or give another --host"
             )
         return
-
-
-@contextmanager
-def _run_path_file() -> Iterator[Path]:
-    """The file that the run writes its folder's path to: the caller's own one if it named one."""
-    if given := os.environ.get("HARNESS_RUN_PATH_FILE"):
-        Path(given).unlink(missing_ok=True)
-        yield Path(given)
-        return
-    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
-        yield Path(folder) / "run-path"
-
-
-def _folder_of(path_file: Path) -> Path | None:
-    try:
-        lines = path_file.read_text(encoding="utf-8").split("\n")
-    except OSError:
-        return None
-    paths = [line for line in lines if line]
-    return Path(paths[-1]) if paths else None
 
 
 def _exit_code(ended: Ended, folder: Path | None) -> int:

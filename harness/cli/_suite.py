@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli._child import interruptible
+from harness.cli._environment import leave_path
 from harness.cli._options import add_config_option, add_runs_dir_option, refuse_extra, say, show
 from harness.errors import ExitCode, UserError
 
@@ -253,8 +254,7 @@ def _conclude(folder: Path, record: "SuiteRecord") -> int:
         written = write_suite_reports(folder, record)
     except OSError as error:
         raise UserError(f"cannot write the report into {folder} ({error.strerror})") from error
-    if asked := os.environ.get("HARNESS_RUN_PATH_FILE"):
-        Path(asked).write_text(f"{folder}\n", encoding="utf-8")
+    leave_path(folder)
     width = shutil.get_terminal_size().columns
     show("")
     show(suite_terminal(suite_view(record), width=width, colour=wants_colour(sys.stdout)))

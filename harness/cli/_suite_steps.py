@@ -5,15 +5,13 @@ import io
 import json
 import os
 import sys
-import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli._child import run_foreground
+from harness.cli._environment import folder_in, run_path_file
 from harness.cli._locust_line import load_words
 from harness.cli._options import say
 from harness.errors import ExitCode, HarnessError, NothingCarriedError
@@ -21,8 +19,6 @@ from harness.errors import ExitCode, HarnessError, NothingCarriedError
 if TYPE_CHECKING:
     from harness.config import Config, StepConfig
     from harness.suites import StepRecord, StepResult, SuiteRecord
-
-_PATH_VARIABLE = "HARNESS_RUN_PATH_FILE"
 
 
 class Steps:
@@ -97,10 +93,11 @@ class Steps:
         from harness.suites import result_of_run
 
         words = self.words(step)
-        with _run_path() as path:
+        # Of this step's own, whatever the suite itself was given.
+        with run_path_file(own=True) as path:
             code = main(words[1:])
-            folders = _lines(path)
-        return result_of_run(code, Path(folders[-1]) if folders else None, words)
+            folder = folder_in(path)
+        return result_of_run(code, folder, words)
 
     def _looked_at(self, of: "StepRecord") -> Path | None:
         """The folder of the run of an earlier step; None where it has none."""
@@ -205,29 +202,6 @@ def _nothing_to_look_at(of: "StepRecord") -> "StepResult":
     from harness.suites import StepResult
 
     return StepResult(ExitCode.CRITERIA, word="NO DATA", headline=f"step {of.name} left no run to look at")
-
-
-@contextmanager
-def _run_path() -> Iterator[Path]:
-    """A file of this step's own for the paths of its runs, whatever the suite itself was given."""
-    before = os.environ.get(_PATH_VARIABLE)
-    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
-        path = Path(folder) / "run-path"
-        os.environ[_PATH_VARIABLE] = str(path)
-        try:
-            yield path
-        finally:
-            if before is None:
-                del os.environ[_PATH_VARIABLE]
-            else:
-                os.environ[_PATH_VARIABLE] = before
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return [line for line in path.read_text(encoding="utf-8").splitlines() if line]
-    except OSError:
-        return []
 
 
 def _fetch(url: str, timeout_s: float) -> bytes:

@@ -5,7 +5,6 @@ come the services: another command for the one that is loaded, or a whole tree (
 commit with a .venv of its own), whose services its own `harness serve` starts.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -155,18 +154,3 @@ def _repository(tree: Path) -> dict[str, str]:
     if done.returncode:
         return {}
     return {"GIT_DIR": done.stdout.strip(), "GIT_WORK_TREE": str(tree.resolve())}
-
-
-@contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Inside, this process has these variables, and so have those that it starts."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -6,7 +6,7 @@ file, the dotted place and, for a mistyped name, the nearest known one.
 """
 
 from harness.config._config import Config
-from harness.config._credentials import hide_credentials, split_credentials
+from harness.config._credentials import HIDDEN, hide_credentials, hide_secrets, is_secret, split_credentials
 from harness.config._derived import DerivedConfig, RequestsOf
 from harness.config._load import load_config, parse_config
 from harness.config._monitoring import MonitoringConfig
@@ -15,13 +15,20 @@ from harness.config._scenarios import DEFAULT_SEED, ScenarioConfig, ServiceConfi
 from harness.config._suggest import suggest
 from harness.config._suites import PlanConfig, PrometheusConfig, StepConfig, SuiteConfig
 from harness.config._types import Table, Text
-from harness.config._variables import METRICS_VARIABLE, PORTS_VARIABLE, PROMETHEUS_VARIABLE
+from harness.config._variables import (
+    METRICS_VARIABLE,
+    PORTS_VARIABLE,
+    PROMETHEUS_VARIABLE,
+    RUN_PATH_VARIABLE,
+)
 
 __all__ = [
     "DEFAULT_SEED",
+    "HIDDEN",
     "METRICS_VARIABLE",
     "PORTS_VARIABLE",
     "PROMETHEUS_VARIABLE",
+    "RUN_PATH_VARIABLE",
     "Config",
     "DerivedConfig",
     "MonitoringConfig",
@@ -37,6 +44,8 @@ __all__ = [
     "Table",
     "Text",
     "hide_credentials",
+    "hide_secrets",
+    "is_secret",
     "load_config",
     "parse_config",
     "split_credentials",

@@ -18,7 +18,7 @@ class _Nowhere:
     def _ignore(self, *_: Any) -> None:
         pass
 
-    sent = settled = abandon = record = note = _ignore
+    sent = settled = abandon = record = note = text_of = _ignore
 
 
 _NOWHERE: Any = _Nowhere()

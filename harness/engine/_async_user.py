@@ -39,7 +39,6 @@ from harness.engine._reply import RequestError
 from harness.engine._session import ServiceSession
 from harness.engine._stats_feed import stats_feed
 from harness.engine._user import ServiceUser, recorder
-from harness.runs import NOT_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -213,7 +212,7 @@ class AsyncUser(ServiceUser):
         recorder.record(call.request, call.response(ending))
         request, done_us, length = call.request, call.done_us or 0, call.response_bytes or 0
         response_time_ms = (done_us - request.intended_us) / 1000
-        error = None if ending.outcome in NOT_ERRORS else ending.error or ending.outcome.value
+        error = recorder.text_of(ending)
         if recording and not self._feed.wanted_per_request:
             self._feed.note(request.method, request.name, response_time_ms, length, done_us, error)
             return

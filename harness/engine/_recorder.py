@@ -13,10 +13,14 @@ from harness.engine._clock import now_us
 from harness.engine._columns import RequestRows, SpanRows, encode_rows
 from harness.engine._outcome import Answer, Ending
 from harness.engine._server_timing import Span
-from harness.runs import GENERATOR_SCHEMA, Cause, Outcome
+from harness.runs import GENERATOR_SCHEMA, NOT_ERRORS, Cause, Outcome
 
 #: A slice of this many rows takes about 1 ms to encode.
 SLICE_ROWS = 2000
+
+#: So many different error texts of a run reach Locust's tables from one process; its rows have them all.
+MOST_TEXTS = 100
+OTHER_TEXT = f"another error text (more than {MOST_TEXTS} different ones)"
 
 
 @dataclass(slots=True, frozen=True)
@@ -106,6 +110,7 @@ class Recorder:
         self._generator_rows: list[tuple[Any, ...]] = []
         self._encoded: list[bytes] = []
         self._encoded_spans: list[bytes] = []
+        self._texts: set[str] = set()
         self._in_flight.clear()
 
     def begin(self, ticket: RunTicket) -> None:
@@ -165,6 +170,20 @@ class Recorder:
         self._sequence += 1
         if self._rows.append(request, response) >= SLICE_ROWS:
             self._encode_requests()
+
+    def text_of(self, ending: Ending) -> str | None:
+        """The error text of an ending for Locust's tables, which keep each for ever; None for no error.
+
+        Texts that quote an answer are bounded here: what comes after MOST_TEXTS of a run is OTHER_TEXT.
+        """
+        if ending.outcome in NOT_ERRORS:
+            return None
+        text = ending.error or ending.outcome.value
+        if text not in self._texts:
+            if len(self._texts) >= MOST_TEXTS:
+                return OTHER_TEXT
+            self._texts.add(text)
+        return text
 
     def record_generator(self, row: tuple[Any, ...]) -> None:
         """One second of this process's health, in the columns of GENERATOR_SCHEMA after `worker`."""

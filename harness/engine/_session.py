@@ -27,7 +27,6 @@ from harness.engine._reply import CaughtReply, Reply, RequestError
 from harness.engine._server_timing import Span, parse_server_timing
 from harness.engine._stats_feed import StatsFeed
 from harness.engine._trace import traced
-from harness.runs import NOT_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -248,7 +247,7 @@ class ServiceSession:
         recording = self._recorder.active
         self._recorder.record(request, response)
         response_time_ms = (exchange.done_us - request.intended_us) / 1000
-        error = None if ending.outcome in NOT_ERRORS else ending.error or ending.outcome.value
+        error = None if ending is OK else self._recorder.text_of(ending)
         if recording and not self._feed.wanted_per_request:
             self._feed.note(
                 request.method,

@@ -3,6 +3,9 @@
 The flag says `sampled`: a service that records traces is asked to record every one of them, which is
 work that it does not have without. So nothing is sent unless a run asks for it (`--trace`), or a user
 class does (`trace = True`).
+
+The span that begins a trace has the second half of the trace id for its own: rows keep the trace id
+alone, and whoever exports them as spans knows both. Those are the parents of the service's spans.
 """
 
 import os
@@ -29,9 +32,11 @@ def traced(head: bytes, trace_id: str | None) -> tuple[bytes, str | None]:
     if place >= 0:
         return head, _trace_id_of(head[place + len(_NAME) :].split(b"\r\n", 1)[0])
     if trace_id is None:
-        trace_id = f"{_ids.getrandbits(128) or 1:032x}"
-    span_id = _ids.getrandbits(64) or 1
-    return b"%straceparent: 00-%s-%016x-01\r\n" % (head, trace_id.encode(), span_id), trace_id
+        trace_id = f"{_ids.getrandbits(128) | 1:032x}"
+        span_id = trace_id[16:]
+    else:
+        span_id = f"{_ids.getrandbits(64) | 1:016x}"
+    return b"%straceparent: 00-%s-%s-01\r\n" % (head, trace_id.encode(), span_id.encode()), trace_id
 
 
 def _trace_id_of(value: bytes) -> str | None:

@@ -15,7 +15,7 @@ from harness.monitoring._live_judge import (
 )
 from harness.monitoring._live_rows import ROWS_HELD, LiveRows, StepTally
 from harness.monitoring._metric_counts import CountsNow, LoadCounts
-from harness.monitoring._metrics import LoadCollector, LoadNow, RunNow, WorkerNow
+from harness.monitoring._metrics import LoadNow, RunNow, WorkerNow, exposition
 from harness.monitoring._progress import ProgressPrinter, RecentWindow, Snapshot, progress_line
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "LiveRows",
     "LiveVerdict",
     "LiveVerdicts",
-    "LoadCollector",
     "LoadCounts",
     "LoadNow",
     "ProgressPrinter",
@@ -38,6 +37,7 @@ __all__ = [
     "StepTally",
     "WorkerNow",
     "clock",
+    "exposition",
     "in_rule_order",
     "in_the_last",
     "on_a_window",

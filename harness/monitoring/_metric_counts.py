@@ -24,7 +24,7 @@ BOUNDS_S = (
 
 #: So many combinations of name, category and outcome have series of their own.
 MOST_SERIES = 200
-#: So many categories, models or components.
+#: So many categories, components, or pairs of category and model.
 MOST_VALUES = 50
 #: How many seconds of a worker its largest delays are looked for in.
 LOOK_BACK = 10
@@ -142,7 +142,8 @@ class LoadCounts:
         if first_token.null_count < batch.num_rows:
             told = batch.filter(first_token.is_valid())
             waited_us = _microseconds(told, "first_token_at") - _microseconds(told, "sent_at")
-            self._first_token.add([Column(told.column("model"))], waited_us / 1e6)
+            labels = [Column(told.column("category")), Column(told.column("model"))]
+            self._first_token.add(labels, waited_us / 1e6)
 
 
 def _figures(worker: _Worker) -> WorkerFigures:

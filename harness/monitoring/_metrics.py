@@ -7,17 +7,17 @@ in as it was at one moment, so that they may be made in another thread.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import prometheus_client
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
-    HistogramMetricFamily,
     Metric,
 )
 from prometheus_client.registry import Collector
 
 from harness.monitoring._live_judge import LiveVerdict, LiveVerdicts
 from harness.monitoring._metric_counts import CountsNow, WorkerFigures
-from harness.monitoring._metric_series import HistogramCounts
+from harness.monitoring._metric_text import histogram_text
 from harness.schedule import Phase
 from harness.verdicts import Criterion, Rule
 
@@ -65,45 +65,60 @@ class LoadNow:
     ended: Mapping[int, int] = field(default_factory=dict)
 
 
-class LoadCollector(Collector):
-    """The metrics of one moment."""
+def exposition(now: LoadNow, *others: Collector) -> bytes:
+    """The metrics of one moment as Prometheus reads them, and those of other collectors behind them.
 
-    def __init__(self, now: LoadNow) -> None:
+    All families are there, those without a series included.
+    """
+    counts = now.counts
+    histograms = (
+        histogram_text(name, words, labels, getattr(counts, field_name))
+        for name, words, labels, field_name in _HISTOGRAMS
+    )
+    rest = prometheus_client.generate_latest(_Families(now, others))
+    return "".join(histograms).encode() + rest
+
+
+#: Name, what it is, labels, and where `CountsNow` has it.
+_HISTOGRAMS = (
+    (
+        "harness_response_time_seconds",
+        "From the intended start to the last byte, of requests that ended.",
+        ("name", "category", "outcome"),
+        "response",
+    ),
+    ("harness_service_time_seconds", "From sending to the last byte.", ("category",), "service"),
+    (
+        "harness_first_token_seconds",
+        "From sending to the first token, of streamed answers.",
+        ("category", "model"),
+        "first_token",
+    ),
+    (
+        "harness_component_time_seconds",
+        "Time in a component, as the service tells it in Server-Timing.",
+        ("component",),
+        "component",
+    ),
+)
+
+
+class _Families(Collector):
+    """All but the histograms."""
+
+    def __init__(self, now: LoadNow, others: Sequence[Collector]) -> None:
         self._now = now
+        self._others = others
 
     def collect(self) -> Iterator[Metric]:
-        """All families, those without a series included."""
         counts, run = self._now.counts, self._now.run
-        yield from _histograms(counts)
         yield from _totals(counts)
         yield from _run(run, self._now.ended)
         yield from _arrivals(counts, run)
         yield from _workers(counts, run, self._now.at_us)
         yield from _criteria(run)
-
-
-def _histograms(counts: CountsNow) -> Iterator[Metric]:
-    yield _histogram(
-        "harness_response_time_seconds",
-        "From the intended start to the last byte, of requests that ended.",
-        ["name", "category", "outcome"],
-        counts.response,
-    )
-    yield _histogram(
-        "harness_service_time_seconds", "From sending to the last byte.", ["category"], counts.service
-    )
-    yield _histogram(
-        "harness_first_token_seconds",
-        "From sending to the first token, of streamed answers.",
-        ["model"],
-        counts.first_token,
-    )
-    yield _histogram(
-        "harness_component_time_seconds",
-        "Time in a component, as the service tells it in Server-Timing.",
-        ["component"],
-        counts.component,
-    )
+        for other in self._others:
+            yield from other.collect()
 
 
 def _totals(counts: CountsNow) -> Iterator[Metric]:
@@ -282,16 +297,6 @@ def _criteria(run: RunNow | None) -> Iterator[Metric]:
 
 def _status(verdict: LiveVerdict | None) -> str:
     return PENDING if verdict is None else verdict.status.lower().replace(" ", "_")
-
-
-def _histogram(
-    name: str, words: str, labels: Sequence[str], counts: HistogramCounts
-) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(name, words, labels=labels)
-    cumulative = counts.counts.cumsum(axis=1).tolist()
-    for values, row, total_s in zip(counts.sets, cumulative, counts.sums_s.tolist(), strict=True):
-        family.add_metric(values, list(zip(counts.bounds_s, row, strict=True)), total_s)
-    return family
 
 
 def _counter(

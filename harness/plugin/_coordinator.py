@@ -20,6 +20,7 @@ from gevent.lock import RLock
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner
 
+from harness.config import RUN_PATH_VARIABLE
 from harness.engine import access_to_service, now_us, planned_arrivals_per_s
 from harness.errors import ExitCode, HarnessError, UserError
 from harness.monitoring import LiveVerdicts, ProgressPrinter
@@ -42,8 +43,6 @@ from harness.plugin._told import with_what_users_tell
 from harness.runs import StopRecord, TargetRecord
 
 logger = logging.getLogger(__name__)
-
-RUN_PATH_VARIABLE = "HARNESS_RUN_PATH_FILE"
 
 #: How long a stop waits for the workers to be ready for the next test.
 READY_AGAIN_S = 10.0

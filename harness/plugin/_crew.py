@@ -13,10 +13,10 @@ from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_MISSING, LocalRunner, MasterRunner, WorkerRunner
 
 from harness.engine import abandon_arrivals, recorder
+from harness.plugin._build import build_of
 from harness.plugin._clock_sync import ClockSync, WorkerClock
-from harness.plugin._generator import BEGIN, DRAIN, HELLO, REFUSED
+from harness.plugin._generator import BEGIN, DRAIN, HELLO, REFUSED, REJOIN
 from harness.plugin._intake import Intake, WorkerState
-from harness.plugin._provenance import build_of
 from harness.plugin._run import ActiveRun
 
 logger = logging.getLogger(__name__)
@@ -41,10 +41,16 @@ class Crew:
         self._on_joined = on_joined
         self._accepted: set[str] = set()
         self._refused: set[str] = set()
+        self._came: set[str] = set()
+        self._called_back: set[str] = set()
+        self._heard_s: dict[str, float] = {}
         self._intake: Intake | None = None
         if isinstance(runner, MasterRunner):
             self._clocks = ClockSync(runner, self._clock_of)
+            build_of(environment)  # now, while the files are those that were imported
             runner.register_message(HELLO, self._on_hello)
+            self._handle = runner.handle_message
+            runner.handle_message = self._on_message  # type: ignore[method-assign]
 
     def live(self) -> list[str]:
         """Workers whose heartbeat has not stopped."""
@@ -86,12 +92,33 @@ class Crew:
         self._runner.send_message(HURRY, {"token": run.token})
 
     def note_lost(self, run: ActiveRun) -> None:
-        """A worker whose heartbeat stops has taken its share of the load and its last rows with it."""
+        """A worker whose heartbeat stops has taken its share of the load and its last rows with it.
+
+        Unless it comes back, as after a pause or a cut of the network: then they come too.
+        """
         live = set(self.live())
+        for worker in run.intake.workers.values():
+            if worker.finished or worker.lost != (worker.id in live):
+                continue
+            if worker.lost:
+                worker.note_back()
+                logger.warning(
+                    "Worker %s (index %d) is back after %.0f s", worker.id, worker.index, worker.away_s
+                )
+            else:
+                self._note_lost(worker)
+
+    def note_left(self, run: ActiveRun) -> None:
+        """While last words are awaited: a worker that has left. One that is only not heard may come back."""
+        runner = self._runner
+        assert isinstance(runner, MasterRunner), "only a master has workers"  # noqa: S101
         for worker in awaited(run):
-            if worker.id not in live:
-                worker.lost = True
-                logger.warning("Worker %s (index %d) is lost", worker.id, worker.index)
+            if worker.id not in runner.clients:
+                self._note_lost(worker)
+
+    def _note_lost(self, worker: WorkerState) -> None:
+        worker.note_lost(self._heard_s.get(worker.id, time.monotonic()))
+        logger.warning("Worker %s (index %d) is lost", worker.id, worker.index)
 
     def await_hellos(self, timeout_s: float) -> list[str]:
         """Workers that may take part in the run that begins; a worker's hello follows its arrival."""
@@ -144,6 +171,26 @@ class Crew:
             for client in self._runner.clients.all
             if client.state != STATE_MISSING and client.id not in self._refused
         ]
+
+    def _on_message(self, client_id: str, msg: Any) -> None:
+        """Locust's own handler, but for a worker of a master that was here before and is gone.
+
+        It never came to this one, which would not answer it and yet add up what it reports.
+        """
+        if msg.type == "client_ready":
+            self._came.add(client_id)
+        elif msg.type in ("heartbeat", "stats"):
+            if client_id not in self._came:
+                self._call_back(client_id)
+                return
+            self._heard_s[client_id] = time.monotonic()
+        self._handle(client_id, msg)
+
+    def _call_back(self, client_id: str) -> None:
+        if client_id not in self._called_back:
+            self._called_back.add(client_id)
+            logger.warning("Worker %s is from a master that is gone: it is to join this one", client_id)
+            self._runner.send_message(REJOIN, None, client_id)
 
     def _on_hello(self, msg: Any, **_: Any) -> None:
         """Take in a worker of the same build; another would measure something else."""

@@ -51,12 +51,16 @@ class CrewLoad:
         """Look after the workers once a second, until killed."""
         while True:
             gevent.sleep(1)
-            self._crew.note_lost(run)
+            if not self._draining:
+                self._crew.note_lost(run)
             self._crew.sync_clocks(run)
             self._employ_idle(run)
 
     def drain(self, run: ActiveRun, deadline_s: float) -> None:
-        """Let the users end what they are doing, until every worker has said its last word or is lost."""
+        """Let the users end what they are doing, until every worker has said its last word or the time is up.
+
+        Who was lost before is not waited for; who is not heard from now on may be back in time.
+        """
         self._draining = True
         self._crew.note_lost(run)
         if not awaited(run):
@@ -84,7 +88,7 @@ class CrewLoad:
         with gevent.Timeout(timeout_s, False):
             while awaited(run) and not given_up():
                 self._all_final.wait(timeout=1)
-                self._crew.note_lost(run)
+                self._crew.note_left(run)
 
     def _on_final(self, msg: Any, **_: Any) -> None:
         run = self._active()

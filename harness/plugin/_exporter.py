@@ -7,18 +7,15 @@ on the event loop, which takes well under a millisecond, and makes the text in a
 import errno
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import prometheus_client
 from gevent.pywsgi import WSGIServer
-from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
 
 from harness.engine import now_us
 from harness.errors import UserError
-from harness.monitoring import LoadCollector, LoadCounts, LoadNow, RunNow, WorkerNow
+from harness.monitoring import LoadCounts, LoadNow, RunNow, WorkerNow, exposition
 from harness.plugin._live import in_thread
 from harness.plugin._results import Results
 from harness.plugin._run import ActiveRun
@@ -60,8 +57,8 @@ class Exporter:
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             start_response("405 Method Not Allowed", [("Allow", "GET, HEAD")])
             return []
-        collector = _Together(LoadCollector(self._now()), self._process)
-        body = in_thread(lambda: prometheus_client.generate_latest(collector))
+        now = self._now()
+        body = in_thread(lambda: exposition(now, self._process))
         start_response("200 OK", [("Content-Type", prometheus_client.CONTENT_TYPE_LATEST)])
         return [body]
 
@@ -74,14 +71,6 @@ class Exporter:
             run=None if run is None else _run_now(run),
             ended=Counter(int(judged.judgement.exit_code) for _, judged in finished),
         )
-
-
-class _Together(Collector):
-    def __init__(self, *collectors: Collector) -> None:
-        self._collectors = collectors
-
-    def collect(self) -> Iterator[Metric]:
-        return chain.from_iterable(collector.collect() for collector in self._collectors)
 
 
 def open_exporter(host: str, port: int | None) -> Exporter | None:

@@ -14,10 +14,10 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
-from locust import TaskSet, User, runners
+from locust import TaskSet, User, __version__, runners
 from locust.env import Environment
 from locust.exception import StopUser
-from locust.runners import LocalRunner, Runner, WorkerRunner
+from locust.runners import STATE_INIT, LocalRunner, Runner, WorkerRunner
 
 from harness.engine import (
     HealthMonitor,
@@ -29,14 +29,14 @@ from harness.engine import (
     stop_arrivals,
 )
 from harness.errors import ExitCode
+from harness.plugin._build import build_of
 from harness.plugin._clock_sync import answer_clock
-from harness.plugin._provenance import build_of
 from harness.plugin._quota import QuotaSide
 
 logger = logging.getLogger(__name__)
 
 BEGIN, DRAIN, FINAL = "harness_begin", "harness_drain", "harness_final"
-HELLO, REFUSED = "harness_hello", "harness_refused"
+HELLO, REFUSED, REJOIN = "harness_hello", "harness_refused", "harness_rejoin"
 
 #: How long a worker that got a Ctrl-C waits for its master to tell it to drain.
 ORPHAN_GRACE_S = 5.0
@@ -176,6 +176,7 @@ class WorkerSide:
         runner.register_message(BEGIN, self._on_begin)
         runner.register_message(DRAIN, self._on_drain, concurrent=True)
         runner.register_message(REFUSED, self._on_refused)
+        runner.register_message(REJOIN, self._on_rejoin)
         runner.send_message(HELLO, build_of(environment))
         environment.events.report_to_master.add_listener(self._on_report)
         self._interrupted = False
@@ -190,6 +191,19 @@ class WorkerSide:
         self.environment.process_exit_code = int(ExitCode.USAGE)
         gevent.spawn(self.runner.quit)
 
+    def _on_rejoin(self, **_: Any) -> None:
+        """Another master has taken the place of this worker's: its run is over, and nobody keeps its rows."""
+        logger.warning("the master was started anew: this worker gives up its run, and joins again")
+        if recorder.active:
+            self.generator.drain(0)
+            recorder.close()
+        self.runner.stop()
+        self.runner.stats.clear_all()  # or the next report would bring the old run's into the new one
+        self.runner.worker_state = STATE_INIT
+        self.runner.last_received_spawn_timestamp = 0  # was the other master's time
+        self.runner.send_message("client_ready", __version__)  # type: ignore[arg-type]  # as Locust's own
+        self.runner.send_message(HELLO, build_of(self.environment))
+
     def _on_begin(self, msg: Any, **_: Any) -> None:
         self.generator.begin(RunTicket(**msg.data))
 
@@ -202,6 +216,8 @@ class WorkerSide:
         if msg.data["token"] != recorder.ticket.token or recorder.draining:
             return
         self.generator.drain(msg.data["deadline_s"])
+        if msg.data["token"] != recorder.ticket.token or not recorder.active:
+            return  # meanwhile it has joined another master
         # Locust's own last statistics and our last rows leave together, before the final word.
         data: dict[str, Any] = {}
         self.environment.events.report_to_master.fire(client_id=self.runner.client_id, data=data)

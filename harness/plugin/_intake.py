@@ -1,6 +1,7 @@
 """The master's intake: shipments of rows checked for gaps and repetitions, moved to the master's
 clock, given their phase, put on disk."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -55,6 +56,17 @@ class WorkerState:
     finished: bool = False
     lost: bool = False
     health_until_us: int = -1
+    away_s: float = 0.0
+    _heard_s: float = 0.0
+
+    def note_lost(self, heard_s: float) -> None:
+        """Its heartbeat stopped; the last one came at `heard_s`, as of `time.monotonic()`."""
+        self.lost, self._heard_s = True, heard_s
+
+    def note_back(self) -> None:
+        """It was only out of reach: what it does from now on is waited for again."""
+        self.lost = False
+        self.away_s += time.monotonic() - self._heard_s
 
     def record(self) -> WorkerRecord:
         measured = self.clock.measured
@@ -68,6 +80,7 @@ class WorkerState:
             last_sequence=self.received.end - 1 if self.received.end else None,
             finished=self.finished,
             lost=self.lost,
+            away_s=round(self.away_s, 1),
         )
 
 
@@ -131,6 +144,8 @@ class Intake:
         if worker is not None:
             worker.received.expect(next_sequence)
             worker.finished = True
+            if worker.lost:
+                worker.note_back()
 
     @property
     def samples_missing(self) -> int:

@@ -1,6 +1,5 @@
 """Where a run comes from: machine, versions, commit, command, and the fingerprint of what it measures."""
 
-import contextlib
 import importlib.metadata
 import json
 import os
@@ -8,12 +7,12 @@ import platform
 import subprocess
 import sys
 from hashlib import sha256
-from pathlib import Path
 
 import psutil
 from locust.env import Environment
 
-from harness.config import hide_credentials
+from harness.config import hide_secrets
+from harness.plugin._build import cases_of
 from harness.runs import HostRecord, ScenarioRecord, TargetRecord
 
 
@@ -37,19 +36,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def build_of(environment: Environment) -> dict[str, str]:
-    """What master and workers must share: the harness, the locustfiles' text, the cases they draw."""
-    digest = sha256()
-    for path in sorted(environment.parsed_locustfiles or [], key=lambda path: Path(path).name):
-        with contextlib.suppress(OSError):
-            digest.update(Path(path).read_bytes())
-    return {
-        "harness": importlib.metadata.version("agent-load-harness"),
-        "locustfiles": digest.hexdigest()[:12],
-        "cases": _cases_of(environment),
-    }
-
-
 def git_commit() -> str:
     """The commit of the folder Locust runs in, with `+changes` when it is not clean.
 
@@ -63,8 +49,8 @@ def git_commit() -> str:
 
 
 def command_line() -> list[str]:
-    """As typed, but for user and password in an address."""
-    return ["locust", *map(hide_credentials, sys.argv[1:])]
+    """As typed, but for secrets: user and password in an address, and options that are named as one."""
+    return ["locust", *hide_secrets(sys.argv[1:])]
 
 
 def fingerprint_parts(
@@ -74,7 +60,7 @@ def fingerprint_parts(
     host = host_record()
     return {
         "scenario": scenario.name,
-        "cases": _cases_of(environment),
+        "cases": cases_of(environment),
         "shape": json.dumps(scenario.load, sort_keys=True),
         "models": json.dumps(target.models, sort_keys=True),
         "prompts": target.prompts_hash,
@@ -86,15 +72,6 @@ def fingerprint_parts(
 
 def fingerprint(parts: dict[str, str]) -> str:
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _cases_of(environment: Environment) -> str:
-    corpora = {
-        corpus.digest
-        for user_class in environment.user_classes
-        if (corpus := getattr(user_class, "corpus", None)) is not None
-    }
-    return ",".join(sorted(corpora)) or "none"
 
 
 def _git(*arguments: str) -> str:

@@ -12,7 +12,15 @@ from typing import Any
 
 from locust.env import Environment
 
-from harness.config import DEFAULT_SEED, METRICS_VARIABLE, Config, ScenarioConfig, load_config
+from harness.config import (
+    DEFAULT_SEED,
+    HIDDEN,
+    METRICS_VARIABLE,
+    Config,
+    ScenarioConfig,
+    is_secret,
+    load_config,
+)
 from harness.engine import access_to_service, check_arrival_users
 from harness.errors import ConfigError, UserError
 from harness.plugin._target import host_of
@@ -157,5 +165,7 @@ def _load(environment: Environment) -> dict[str, Any]:
         names += getattr(shape, "load_options", ())
     for user_class in environment.user_classes:
         names += getattr(user_class, "load_options", ())
-    load |= {name: options[name] for name in names if options.get(name) is not None}
+    load |= {
+        name: HIDDEN if is_secret(name) else options[name] for name in names if options.get(name) is not None
+    }
     return load | {"user_classes": sorted(user_class.__name__ for user_class in environment.user_classes)}

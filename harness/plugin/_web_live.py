@@ -30,6 +30,7 @@ from harness.plugin._web_document import (
     without_the_empty_end,
 )
 from harness.plugin._web_figures import RunFigures
+from harness.plugin._web_levels import chart_levels, levels_of
 from harness.plugin._web_recent import recent, rehearse
 from harness.runs import Manifest
 
@@ -125,13 +126,14 @@ class LiveDocument:
             "recent": recent_json(latest),
             "so_far": [asdict(each) for each in counted.categories],
             "components": [asdict(each) for each in counted.components],
-            "chart": asdict(counted.chart),
+            "chart": asdict(counted.chart) | {"levels": chart_levels(rules)},
         }
 
     def _of_ended(self, manifest: Manifest, judged: "Judged") -> Document:
         chart = None
         if self._figures is not None and self._run_id == manifest.run_id:
-            chart = without_the_empty_end(asdict(in_thread(self._figures.now(now_us())).chart))
+            drawn = asdict(in_thread(self._figures.now(now_us())).chart)
+            chart = without_the_empty_end(drawn) | {"levels": levels_of(manifest.scenario.criteria)}
         return ended(manifest, judged) | {"chart": chart}
 
 

@@ -15,7 +15,12 @@ from locust.web import WebUI
 from harness.plugin._web_live import FinishedRuns, LiveDocument, run_file
 
 _STATIC = Path(__file__).parent / "static"
-_ASSETS = {"live.js": "text/javascript", "live.css": "text/css", "tab.js": "text/javascript"}
+_ASSETS = {
+    "live.css": "text/css",
+    **dict.fromkeys(
+        ("live.js", "live-charts.js", "live-elements.js", "live-sections.js", "tab.js"), "text/javascript"
+    ),
+}
 _READ_AT_ONCE = {".html": "text/html", ".md": "text/plain", ".json": "application/json"}
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; "

@@ -12,6 +12,7 @@ from harness.reports._html import html_report
 from harness.reports._judged import Judged, judge_and_report
 from harness.reports._junit import junit_report
 from harness.reports._markdown import markdown_report
+from harness.reports._otlp import otlp_messages
 from harness.reports._plan_picture import plan_lines, plan_svg
 from harness.reports._regression_document import regression_document, regression_tsv
 from harness.reports._regression_markdown import regression_markdown
@@ -40,6 +41,7 @@ __all__ = [
     "judge_and_report",
     "junit_report",
     "markdown_report",
+    "otlp_messages",
     "plan_lines",
     "plan_svg",
     "regression_document",

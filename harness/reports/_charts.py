@@ -8,9 +8,10 @@ from harness.reports import _figures as figures
 from harness.reports import _figures_load as load_figures
 from harness.reports import _findings as findings
 from harness.reports._beside import beside
-from harness.reports._capacity import capacity_words
+from harness.reports._capacity_words import capacity_words
 from harness.reports._format import count, sentence_case
 from harness.reports._limits import latency_limits
+from harness.reports._load_units import load_unit
 from harness.reports._order import additive_order
 from harness.reports._tables import (
     Table,
@@ -171,7 +172,7 @@ def _step_charts(summary: Summary, judgement: Judgement) -> list[Chart]:
         Chart(
             "load",
             f"{finding}. {findings.scaling_finding(summary.steps)}" if drawn else finding,
-            "Throughput, p95 response time and error rate against users",
+            f"Throughput, p95 response time and error rate against {load_unit(summary.steps)}",
             load_figures.load_figure(summary.steps, limits, slo) if drawn else None,
             steps_table(summary.steps),
             note + switched if drawn else "",

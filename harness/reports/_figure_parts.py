@@ -27,20 +27,10 @@ def add_estimates(
     known = [
         (x, e, e.value) for x, e in zip(xs, estimates, strict=True) if e is not None and e.value is not None
     ]
-    bounds = [
-        (e.low if e.low is not None else v, v, e.high if e.high is not None else v) for _, e, v in known
-    ]
     figure.add_scatter(
         x=[x for x, _, _ in known],
         y=[rounded(value) for _, _, value in known],
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [rounded(high - value) for _, value, high in bounds],
-            "arrayminus": [rounded(value - low) for low, value, _ in bounds],
-            "thickness": 1.4,
-            "width": 4,
-        },
+        error_y=_bars([(e, value) for _, e, value in known]),
         name=escaped(name),
         mode="lines+markers",
         line={"color": style.colour, "dash": style.dash, "width": 2},
@@ -54,6 +44,18 @@ def add_estimates(
         showlegend=in_legend,
         row=row,
     )
+
+
+def _bars(known: Sequence[tuple[Estimate, float]]) -> dict[str, Any]:
+    """To the ends of the intervals; of no length on a side that is not bounded."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [rounded((value if e.high is None else e.high) - value) for e, value in known],
+        "arrayminus": [rounded(value - (value if e.low is None else e.low)) for e, value in known],
+        "thickness": 1.4,
+        "width": 4,
+    }
 
 
 def patterned(index: int) -> dict[str, Any]:

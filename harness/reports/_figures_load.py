@@ -5,7 +5,9 @@ from typing import Any
 
 from harness.analysis import ComponentStep, Group, LoadStep
 from harness.reports._figure_parts import add_estimates, escaped, finished, patterned, rounded
+from harness.reports._format import sentence_case
 from harness.reports._limits import Limit
+from harness.reports._load_units import load_unit, load_words, loads
 from harness.reports._plotly_figure import Figure
 from harness.reports._style import GREY, Look, look
 from harness.stats import Estimate
@@ -41,12 +43,14 @@ def load_figure(steps: Sequence[LoadStep], limits: Sequence[Limit], capacity: Es
         add_estimates(figure, xs, times, f"{name} of all", style, row=_LATENCY, visible=visible)
     _add_levels(figure, limits, steps)
     if capacity is not None and capacity.value is not None and not _is_named(xs):
-        _add_capacity(figure, capacity.value, capacity.unit)
+        _add_capacity(figure, capacity.value, capacity.unit, is_low=capacity.value < max(xs) / 2)
     for row, title in enumerate(("Throughput, req/s", "Response time, ms", "Error rate, %"), start=1):
         figure.update_yaxis(row, title={"text": title}, rangemode="tozero", nticks=5)
     for row in (_THROUGHPUT, _LATENCY, _ERRORS):
         figure.update_xaxis(row, **_ticks(xs))
-    figure.update_xaxis(_ERRORS, title={"text": "Load step" if _is_named(xs) else _load_word(steps)})
+    figure.update_xaxis(
+        _ERRORS, title={"text": "Load step" if _is_named(xs) else sentence_case(load_unit(steps))}
+    )
     return finished(figure, hovermode="x")
 
 
@@ -84,24 +88,14 @@ def component_steps_figure(steps: Sequence[ComponentStep], order: Sequence[str])
 
 def _step_words(steps: Sequence[ComponentStep]) -> dict[str, str]:
     """What each step's bar is called, by phase: `20 users`, or the phase where a load occurs twice."""
-    users = {step.phase: step.users for step in steps}
-    if len(set(users.values())) == len(users):
-        return {phase: f"{n} users" for phase, n in users.items()}
-    return {phase: escaped(phase) for phase in users}
+    words = {step.phase: load_words(step) for step in steps}
+    return words if len(set(words.values())) == len(words) else {phase: escaped(phase) for phase in words}
 
 
 def _step_axis(steps: Sequence[LoadStep]) -> list[Any]:
-    """The load where each level occurs once (arrivals/s in an open loop), else the names of the steps."""
-    loads = [step.arrivals_per_s if _is_open(steps) else step.users for step in steps]
-    return loads if len(set(loads)) == len(loads) else [escaped(step.phase) for step in steps]
-
-
-def _is_open(steps: Sequence[LoadStep]) -> bool:
-    return all(step.arrivals_per_s for step in steps)
-
-
-def _load_word(steps: Sequence[LoadStep]) -> str:
-    return "Arrivals/s" if _is_open(steps) else "Users"
+    """The load where each level occurs once, else the names of the steps."""
+    levels = loads(steps)
+    return list(levels) if len(set(levels)) == len(levels) else [escaped(step.phase) for step in steps]
 
 
 def _add_levels(figure: Figure, limits: Sequence[Limit], steps: Sequence[LoadStep]) -> None:
@@ -120,14 +114,15 @@ def _add_levels(figure: Figure, limits: Sequence[Limit], steps: Sequence[LoadSte
             )  # fmt: skip
 
 
-def _add_capacity(figure: Figure, load: float, unit: str) -> None:
+def _add_capacity(figure: Figure, load: float, unit: str, *, is_low: bool) -> None:
+    """A line down all rows, its words on the side where there is more room."""
     figure.add_shape(
         type="line", xref="x3", yref="paper", x0=load, x1=load, y0=0, y1=1,
         line={"color": GREY, "width": 1.6, "dash": "longdashdot"},
     )  # fmt: skip
     figure.add_annotation(
-        x=load, xref="x3", y=1, yref="paper", xanchor="right", yanchor="top", showarrow=False,
-        text=f"capacity {load:g} {unit} ", font={"size": 10},
+        x=load, xref="x3", y=1, yref="paper", xanchor="left" if is_low else "right", yanchor="bottom",
+        showarrow=False, text=f" capacity {load:g} {unit} ", font={"size": 10},
     )  # fmt: skip
 
 

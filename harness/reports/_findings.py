@@ -15,6 +15,8 @@ from harness.analysis import (
     TrendPoint,
 )
 from harness.reports._format import count, number, quantity, sentence_case
+from harness.reports._load_units import load_unit, loads
+from harness.stats import Estimate
 
 TOTAL = "total"
 FIRST_RUN = "no earlier run to compare with; the trend begins with the next"
@@ -70,10 +72,14 @@ def component_finding(components: Sequence[ComponentTime]) -> str:
 
 def shift_finding(steps: Sequence[ComponentStep]) -> str:
     """What of a case grows most with load: of the category that grows most, the component that does."""
-    least, most = (choose(steps, key=lambda step: step.users).users for choose in (min, max))
+    levels, unit = loads(steps), load_unit(steps)
+    least, most = min(levels), max(levels)
     if least == most:
         return "The load was the same in every step"
-    by_step = {(step.category, step.component, step.users): step.mean.value or 0.0 for step in steps}
+    by_step = {
+        (step.category, step.component, load): step.mean.value or 0.0
+        for step, load in zip(steps, levels, strict=True)
+    }
     grown = Counter[str]()
     parts: dict[tuple[str, str], float] = {}
     for category, component in dict.fromkeys((step.category, step.component) for step in steps):
@@ -84,47 +90,52 @@ def shift_finding(steps: Sequence[ComponentStep]) -> str:
     total = grown[category] / 1000
     kind = "" if category == "all" else f"{category} "
     if total < 1:
-        return f"No case takes longer with {most} users than with {least}"
+        return f"No case takes longer with {number(most)} {unit} than with {number(least)}"
     (_, component), more = max((p for p in parts.items() if p[0][0] == category), key=lambda pair: pair[1])
     return (
-        f"From {least} to {most} users a {kind}case takes {quantity(total, 'ms')} longer in the service, "
-        f"{quantity(more, 'ms')} of it in {component}"
+        f"From {number(least)} to {number(most)} {unit} a {kind}case takes {quantity(total, 'ms')} longer "
+        f"in the service, {quantity(more, 'ms')} of it in {component}"
     )
 
 
 def throughput_finding(steps: Sequence[LoadStep]) -> str:
     """Whether throughput still grew at the last step, from the first step and the best one."""
-    known = [(step.users, step.group.throughput.value) for step in steps]
-    points = [(users, value) for users, value in known if value is not None]
+    points = _by_load(steps, [step.group.throughput for step in steps])
     if len(points) < 2:
         return "One load step, so no scaling can be seen"
-    (first_users, first), (last_users, last) = points[0], points[-1]
-    best_users, best = max(points, key=lambda point: point[1])
-    if best > 1.05 * last and best_users != last_users:
-        return (
-            f"Throughput peaks at {number(best)} req/s with {best_users} users "
-            f"and is {number(last)} with {last_users}"
-        )
+    (least, first), (most, last), unit = points[0], points[-1], load_unit(steps)
+    best_load, best = max(points, key=lambda point: point[1])
+    if best > 1.05 * last and best_load != most:
+        peak = f"Throughput peaks at {number(best)} req/s with {best_load} {unit}"
+        return f"{peak} and is {number(last)} with {most}"
     word = "grows" if last > 1.05 * first else "stays flat"
-    return f"Throughput {word}: {number(first)} req/s at {first_users} users, {number(last)} at {last_users}"
+    return f"Throughput {word}: {number(first)} req/s at {least} {unit}, {number(last)} at {most}"
 
 
 def scaling_finding(steps: Sequence[LoadStep]) -> str:
     """How p95 changes from the first load step to the last."""
-    known = [(step.users, step.group.response_time.get("p95")) for step in steps]
-    points = [(users, p95.value) for users, p95 in known if p95 is not None and p95.value is not None]
+    points = _by_load(steps, [step.group.response_time.get("p95") for step in steps])
     if len(points) < 2:
         return "One load step, so no latency growth can be seen"
-    (first_users, first), (last_users, last) = points[0], points[-1]
+    (least, first), (most, last), unit = points[0], points[-1], load_unit(steps)
     if 0.95 * first <= last <= 1.05 * first:
         return (
-            f"p95 response time stays about the same: {quantity(first, 'ms')} at {first_users} users, "
-            f"{quantity(last, 'ms')} at {last_users}"
+            f"p95 response time stays about the same: {quantity(first, 'ms')} at {least} {unit}, "
+            f"{quantity(last, 'ms')} at {most}"
         )
     return (
         f"p95 response time {'rises' if last > first else 'falls'} from {quantity(first, 'ms')} "
-        f"at {first_users} users to {quantity(last, 'ms')} at {last_users}"
+        f"at {least} {unit} to {quantity(last, 'ms')} at {most}"
     )
+
+
+def _by_load(steps: Sequence[LoadStep], figures: Sequence[Estimate | None]) -> list[tuple[str, float]]:
+    """The load of each step in figures, with what was measured in it, where anything was."""
+    return [
+        (number(load), figure.value)
+        for load, figure in zip(loads(steps), figures, strict=True)
+        if figure is not None and figure.value is not None
+    ]
 
 
 def series_finding(series: TimeSeries) -> str:

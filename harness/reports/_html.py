@@ -8,11 +8,12 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
-from harness.analysis import Summary, TrendPoint
+from harness.analysis import Summary, TrendPoint, warm_up_note
 from harness.reports._charts import report_charts
 from harness.reports._compared import compared
 from harness.reports._derived import derived_table
@@ -71,23 +72,16 @@ def html_report(
         environment()
         .get_template("report.html.j2")
         .render(
-            summary=summary,
-            judgement=judgement,
-            headline=headline(summary, judgement),
-            overall=overall(judgement),
-            provider=provider(summary),
-            given=given(summary),
+            _first_screen(summary, judgement, manifest),
             compared=None if regression is None else compared(regression),
             causes=cause_parts(summary.errors),
-            facts=header_facts(summary, manifest),
-            tiles=tiles(summary),
             categories=groups_table("Category", summary.by_category),
             names=groups_table("Request", summary.by_name),
             derived=derived_table(summary.derived),
             models=models_table(summary.models),
             streams=streams_table(summary.models),
             drifts=drift_table(summary.drifts),
-            recovery=recovery_lines(summary.recovery),
+            over_time=[*map(sentence_case, warm_up_note(summary.warm_up)), *recovery_lines(summary.recovery)],
             loads=load_tables(summary, manifest),
             charts=charts,
             resources=resources_table(summary.resources),
@@ -101,6 +95,19 @@ def html_report(
             assets=assets(),
         )
     )
+
+
+def _first_screen(summary: Summary, judgement: Judgement, manifest: Manifest) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "judgement": judgement,
+        "headline": headline(summary, judgement),
+        "overall": overall(judgement),
+        "provider": provider(summary),
+        "given": given(summary),
+        "facts": header_facts(summary, manifest),
+        "tiles": tiles(summary),
+    }
 
 
 def script_safe(text: str) -> str:

@@ -93,7 +93,7 @@ def _criteria(judgement: Judgement, *, strict: bool) -> list[_Case]:
             outcome(criterion.verdict),
             criterion.verdict,
             criterion.reason,
-            _lines(f"{criterion.rule}", criterion.reason, criterion.remedy),
+            f"{criterion.rule}\n{_lines(criterion.reason, criterion.remedy)}",
         )
         for criterion in judgement.criteria
     ]

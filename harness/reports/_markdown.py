@@ -3,10 +3,17 @@
 import re
 from collections.abc import Sequence
 
-from harness.analysis import Summary, TrendPoint
-from harness.reports._document import case_criterion, case_figure, throughput_criterion, throughput_figure
+from harness.analysis import Summary, TrendPoint, warm_up_note
+from harness.reports._capacity_words import capacity_lines
+from harness.reports._endurance import drift_lines, recovery_lines
 from harness.reports._findings import trend_finding
 from harness.reports._format import NO_VALUE, count, duration, figure, moment, sentence_case, sentences
+from harness.reports._headline_figures import (
+    case_criterion,
+    case_figure,
+    throughput_criterion,
+    throughput_figure,
+)
 from harness.reports._limits import levels
 from harness.reports._words import given, headline, overall, provider
 from harness.runs import Manifest
@@ -14,6 +21,7 @@ from harness.verdicts import Criterion, CriterionVerdict, Judgement, Regression
 
 _MAX_LINES = 59
 _MAX_REMEDIES = 5
+_MAX_FINDINGS = 8
 _NOT_IN_SCENARIO = "not measured in this scenario"
 
 _STATUS = {
@@ -55,6 +63,7 @@ def markdown_report(
     tail = [
         "",
         *_remedies(judgement),
+        *_over_load_and_time(summary, judgement),
         *_regression(regression),
         _run_line(summary, manifest),
         "",
@@ -64,6 +73,17 @@ def markdown_report(
     ]
     rows = _other_rows(judgement, _MAX_LINES - len(head) - len(tail))
     return "\n".join([*head, *rows, *tail]) + "\n"
+
+
+def _over_load_and_time(summary: Summary, judgement: Judgement) -> list[str]:
+    """What the run found of capacity, of recovery and of drift, and whether the warm-up was too short."""
+    lines = [
+        *map(sentence_case, warm_up_note(summary.warm_up)),
+        *capacity_lines(summary.capacity, judgement.capacity),
+        *recovery_lines(summary.recovery),
+        *drift_lines(summary.drifts),
+    ]
+    return [*(f"- {escape(line)}" for line in lines[:_MAX_FINDINGS]), ""] if lines else []
 
 
 def _regression(regression: Regression | None) -> list[str]:

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis import ErrorGroup, Group, SlowRequest, Summary
-from harness.reports._format import count, duration, interval, is_hollow, moment, number, quantity, unit_word
+from harness.reports._format import (
+    count,
+    duration,
+    interval,
+    is_hollow,
+    moment,
+    number,
+    quantity,
+    sentence_case,
+    unit_word,
+)
 from harness.reports._style import GREY, look
 from harness.runs import Manifest
 from harness.stats import Estimate
@@ -104,7 +114,7 @@ def method_notes(summary: Summary) -> list[str]:
     methods = {e.method for e in summary.overall.response_time.values() if e.method}
     if methods:
         notes.append(f"Estimators used: {'; '.join(sorted(methods))}.")
-    return [*notes, *summary.notes]
+    return [*notes, *map(sentence_case, summary.notes)]
 
 
 def environment_facts(summary: Summary, manifest: Manifest) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.analysis import ComponentStep, ComponentTime, ErrorGroup, Group, LoadStep, TimeSeries, TrendPoint
 from harness.reports._format import NO_VALUE, figure, number, quantity
+from harness.reports._load_units import load_words
 from harness.stats import Estimate
 
 #: Longer lists are cut, and the table says how many rows it left out; summary.json has them all.
@@ -96,15 +97,14 @@ def components_table(components: Sequence[ComponentTime]) -> Table:
 
 def component_steps_table(steps: Sequence[ComponentStep]) -> Table:
     """One row per category and component, one column of means per load step."""
-    columns = list(dict.fromkeys((step.phase, step.users) for step in steps))
-    rows: dict[tuple[str, str], dict[tuple[str, int], str]] = {}
+    columns = {step.phase: f"{step.phase}, {load_words(step)}" for step in steps}
+    rows: dict[tuple[str, str], dict[str, str]] = {}
     for step in steps:
-        cells = rows.setdefault((step.category, step.component), {})
-        cells[step.phase, step.users] = figure(step.mean)
+        rows.setdefault((step.category, step.component), {})[step.phase] = figure(step.mean)
     return table(
         ["Category", "Component"],
-        [f"{phase}, {users} users" for phase, users in columns],
-        ([*key, *(cells.get(column, NO_VALUE) for column in columns)] for key, cells in rows.items()),
+        list(columns.values()),
+        ([*key, *(cells.get(phase, NO_VALUE) for phase in columns)] for key, cells in rows.items()),
     )
 
 

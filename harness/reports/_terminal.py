@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.analysis import ComponentTime, Group, ModelFigures, Summary
+from harness.reports._capacity_words import capacity_lines
 from harness.reports._console import text_console
 from harness.reports._derived import derived_lines
 from harness.reports._endurance import drift_lines, recovery_lines, steps_rows
@@ -64,6 +65,7 @@ def terminal_report(
         console.print(hint)
     for line in (
         *derived_lines(summary.derived),
+        *capacity_lines(summary.capacity, judgement.capacity),
         *recovery_lines(summary.recovery),
         *drift_lines(summary.drifts),
     ):

@@ -1,7 +1,9 @@
 """manifest.json: what was run, where, against what, and how it ended."""
 
 import enum
+import ipaddress
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -38,7 +40,8 @@ class WorkerRecord(_Frozen):
     """One load generator: what it was to deliver and what arrived.
 
     Its clock was `clock_offset_us` ahead of the master's, give or take `clock_uncertainty_us`, when it
-    was measured last. `rows_repeated` came once more and were not written again.
+    was measured last. `rows_repeated` came once more and were not written again. `away_s` is for how long
+    nothing was heard of it before it came back; one that did not come back is `lost`.
     """
 
     index: int
@@ -50,6 +53,7 @@ class WorkerRecord(_Frozen):
     last_sequence: int | None = None
     finished: bool = False
     lost: bool = False
+    away_s: float = 0.0
 
 
 class TargetRecord(_Frozen):
@@ -162,3 +166,12 @@ class Manifest(_Frozen):
     search: SearchRecord | None = None
     fingerprint: str = ""
     fingerprint_parts: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def target_is_here(self) -> bool:
+        """Whether the target's address is one of the machine that the run was started on."""
+        name = urlsplit(self.target.url).hostname or ""
+        try:
+            return ipaddress.ip_address(name).is_loopback
+        except ValueError:
+            return name in {"localhost", self.host.name.lower()} - {""}

@@ -11,6 +11,8 @@ class Estimate:
     `value` is None where nothing was measured. `low` or `high` is None where the sample is too
     small for the interval to be bounded on that side; such an estimate is shown hollow and no
     rule may be decided on it. `method` names the estimator and the interval in a few words.
+    `n_effective` is how many independent samples the n are worth, where the interval took them for
+    fewer; summary.json tells it in `method`.
     """
 
     value: float | None
@@ -20,6 +22,7 @@ class Estimate:
     method: str
     unit: str = ""
     warnings: tuple[str, ...] = ()
+    n_effective: int | None = None
 
     @property
     def is_bounded(self) -> bool:

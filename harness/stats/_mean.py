@@ -65,6 +65,7 @@ def _widened(estimate: Estimate, n_effective: int | None) -> Estimate:
         low=value - factor * (value - low),
         high=value + factor * (high - value),
         method=f"{estimate.method}, effective n {n_effective}",
+        n_effective=n_effective,
     )
 
 

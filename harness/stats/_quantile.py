@@ -146,6 +146,7 @@ def _estimate(
         METHOD if worth == n else f"{METHOD}, effective n {worth}",
         unit,
         (f"{name} too small: {worth} < {needed}",) if unbounded else (),
+        worth if worth < n else None,
     )
 
 

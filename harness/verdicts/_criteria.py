@@ -83,7 +83,6 @@ def _unmeasured(rule: Rule, found: NotMeasured) -> CriterionVerdict:
 
 def _undecidable(rule: Rule, found: Estimate) -> CriterionVerdict:
     why = "; ".join(found.warnings) or "no interval"
-    needed = needed_samples(rule.statistic)
     if QUANTITIES[rule.quantity].kind is Kind.LOAD:
         reason = f"{rule.title}: {why}: {Criterion.NO_DATA}"
         return criterion_verdict(
@@ -91,12 +90,22 @@ def _undecidable(rule: Rule, found: Estimate) -> CriterionVerdict:
         )
     measured = with_interval(found) if found.value is not None else "not measured"
     reason = f"{rule.label} {measured}, {why}: {Criterion.NO_DATA}"
-    remedy = (
-        f"measure longer or with more load: {needed} samples are needed, {found.n} were measured"
-        if found.n < needed
-        else "this source gives no interval for it: judge a run folder"
+    return criterion_verdict(rule, Criterion.NO_DATA, found, reason, _how_to_bound(rule, found))
+
+
+def _how_to_bound(rule: Rule, found: Estimate) -> str:
+    """What gives a figure the interval that it lacks."""
+    needed = needed_samples(rule.statistic)
+    if found.n < needed:
+        return f"measure longer or with more load: {needed} samples are needed, {found.n} were measured"
+    worth = found.n_effective
+    if worth is None or worth >= needed:
+        return "this source gives no interval for it: judge a run folder"
+    enough = math.ceil(float(f"{1.05 * found.n * needed / max(worth, 1):.2g}"))
+    return (
+        f"{found.n} samples that follow each other are worth {worth} independent ones, {needed} are needed: "
+        f"measure longer (about {enough} samples), or load it so that one request delays the next less"
     )
-    return criterion_verdict(rule, Criterion.NO_DATA, found, reason, remedy)
 
 
 def criterion_verdict(

@@ -67,7 +67,17 @@ def judge_regression(
     rows = _rows(bases, candidates, rules)
     word = _overall(rows)
     notes = dict.fromkeys(note for run in (*bases, *candidates) for note in run.notes)
+    notes |= dict.fromkeys(_hosts_apart(bases, candidates))
     return replace(found, word=word, headline=_headline(word, rows), rows=rows, notes=tuple(notes))
+
+
+def _hosts_apart(bases: Sequence[RunSeries], candidates: Sequence[RunSeries]) -> list[str]:
+    """A line where the sides were measured at different hosts, which is no part of the fingerprint."""
+    base, candidate = ({run.host for run in side if run.host} for side in (bases, candidates))
+    if not base or not candidate or base == candidate:
+        return []
+    sides = (" and ".join(sorted(side)) for side in (base, candidate))
+    return ["the service was at different hosts: base {}, candidate {}".format(*sides)]
 
 
 def no_baseline(candidates: Sequence[RunSeries], headline: str) -> Regression:

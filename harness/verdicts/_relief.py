@@ -1,8 +1,5 @@
 """What helps a load generator that cannot keep up: more of it, or cores of its own."""
 
-import ipaddress
-from urllib.parse import urlsplit
-
 from harness.runs import Manifest
 from harness.verdicts._limits import ADD_A_WORKER
 
@@ -21,16 +18,7 @@ def relief(manifest: Manifest, machine_percent: float | None) -> str:
     if machine_percent < _MACHINE_BUSY_PERCENT:
         return ADD_A_WORKER
     cpus, busy = manifest.host.cpus, f"{machine_percent:.0f} % busy"
-    if target_is_here(manifest) and cpus <= _FEW_CPUS:
+    if manifest.target_is_here and cpus <= _FEW_CPUS:
         shared = f"{cpus} cores, which were" if cpus > 1 else "one core, which was"
         return f"the target and the generator share {shared} {busy}: give the target a machine of its own"
     return f"the workers' machine was {busy}: stop what else runs there, or use more machines"
-
-
-def target_is_here(manifest: Manifest) -> bool:
-    """Whether the target's address is one of the machine that the run was started on."""
-    host = urlsplit(manifest.target.url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host in {"localhost", manifest.host.name.lower()}

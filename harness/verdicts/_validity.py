@@ -93,7 +93,7 @@ def _workers(manifest: Manifest, data: RequestDataset) -> ValidityCheck:  # noqa
     lost = [worker for worker in manifest.workers if worker.lost]
     measured, limit = f"{len(lost)} lost of {len(manifest.workers)}", "0 lost"
     if not lost:
-        return _valid("workers", measured, limit, "every worker stayed to the end")
+        return _workers_that_came_back(manifest, measured, limit)
     names = ", ".join(worker.id for worker in lost)
     return ValidityCheck(
         "workers",
@@ -103,6 +103,22 @@ def _workers(manifest: Manifest, data: RequestDataset) -> ValidityCheck:  # noqa
         f"lost during the run: {names}; the load was not what the phases say, and the last requests of "
         f"each, of at most {REPORT_S} s, are in no figure",
         "look in the worker's log for why it died (memory, a kill, the network); run it again",
+    )
+
+
+def _workers_that_came_back(manifest: Manifest, measured: str, limit: str) -> ValidityCheck:
+    away = [worker for worker in manifest.workers if worker.away_s]
+    if not away:
+        return _valid("workers", measured, limit, "every worker stayed to the end")
+    names = ", ".join(f"{worker.id} for {worker.away_s:.0f} s" for worker in away)
+    return ValidityCheck(
+        "workers",
+        Validity.INVALID,
+        f"{measured}, {len(away)} out of reach for a time",
+        limit,
+        f"out of reach, and then back: {names}; meanwhile others had its users too, and the load was not "
+        "what the phases say",
+        "look for what held the worker up (a pause, swapping) or cut it off (the network); run it again",
     )
 
 

@@ -88,6 +88,7 @@ def test_public_names() -> None:
         "summarise",
         "trend",
         "trend_changes",
+        "warm_up_note",
         "with_run",
         "worker_phases",
     ]

@@ -24,6 +24,7 @@ from harness.analysis import (
     run_series,
     run_to_json,
 )
+from harness.runs import TargetRecord
 from harness.stats import Distribution, RunSpread
 from tests.support.recorded_runs import one_hold, request, span, write_run
 
@@ -165,6 +166,21 @@ def test_records_that_are_no_series(record: dict[str, Any]) -> None:
 
 def recorded_in_memory() -> RunSeries:
     return RunSeries("r", "cases", "2026-11-24T06:33:00Z", "abc", "unknown", {}, {})
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        pytest.param("http://127.0.0.1:41234", "this machine", id="a free port"),
+        pytest.param("http://localhost:8000/base", "this machine", id="by its name"),
+        pytest.param("https://ada:secret@chat.example:8443/v1", "chat.example:8443", id="elsewhere"),
+        pytest.param("", "", id="not known"),
+    ],
+)
+def test_where_the_service_was_is_kept_with_a_run(tmp_path: Path, url: str, host: str) -> None:
+    found = recorded(tmp_path, n=2, target=TargetRecord(url=url))
+    assert found.host == host
+    assert run_from_json(run_to_json(found)).host == host
 
 
 def test_differing_parts_of_runs() -> None:

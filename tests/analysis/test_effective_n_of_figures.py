@@ -89,6 +89,7 @@ def test_too_few_is_said_of_effective_n_and_decides_nothing(tmp_path: Path) -> N
     assert verdict.measured.n == N
     assert verdict.measured.warnings[0].startswith("effective n too small")
     assert verdict.verdict is Criterion.NO_DATA
+    assert verdict.remedy.startswith(f"{N} samples that follow each other are worth ")
 
 
 @pytest.mark.parametrize(

@@ -1,73 +1,30 @@
 """report.html in Chromium: draws, asks for nothing, follows the theme, fits a telephone, reads without JS."""
 
-import runpy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from harness.reports import write_reports
+from tests.reports.all_samples import all_samples
+from tests.reports.compared_sample import compared
+from tests.support.chromium import WORST_CONTRAST
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 CHARTS = 6
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
-#: Contrast of every visible text with what lies behind it, after WCAG 2; the worst, and where it is.
-WORST_CONTRAST = """() => {
-  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-  const channel = (v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-  const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-  const behind = (element) => {
-    for (let e = element; e; e = e.parentElement) {
-      const colour = parse(getComputedStyle(e).backgroundColor);
-      if (colour.length < 4 || colour[3] === 1) return colour;
-    }
-    return [255, 255, 255];
-  };
-  let worst = [21, ""];
-  for (const element of document.querySelectorAll("body *:not(script):not(style)")) {
-    if (element.closest("svg") || !element.getClientRects().length) continue;
-    const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    if (!own) continue;
-    const [a, b] = [luminance(parse(getComputedStyle(element).color)), luminance(behind(element))];
-    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (contrast < worst[0]) worst = [contrast, element.outerHTML.slice(0, 120)];
-  }
-  return worst;
-}"""
-
 Open = Callable[..., AbstractContextManager[Page]]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is absent: apt-get install chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The reports of every sample, and `compared`: the full one with a regression."""
-    here = Path(__file__).parents[1] / "reports"
-    samples = runpy.run_path(str(here / "samples.py"))["all_samples"]()
-    regression = runpy.run_path(str(here / "compared_sample.py"))["compared"]()
+    samples = all_samples()
+    regression = compared()
     root = tmp_path_factory.mktemp("reports")
     written = {name: write_reports(root / name, *sample) for name, sample in samples.items()}
     full = samples["full"]
@@ -111,7 +68,14 @@ def test_draws_every_chart_and_asks_for_nothing(opened: Open) -> None:
 
 @pytest.mark.parametrize(
     ("name", "width"),
-    [("full", 360), ("full", 1280), ("stock_csv", 360), ("compared", 360), ("compared", 1280)],
+    [
+        ("full", 360),
+        ("full", 1280),
+        ("stock_csv", 360),
+        ("compared", 360),
+        ("compared", 1280),
+        ("carried", 360),
+    ],
 )
 def test_the_page_itself_never_scrolls_sideways(opened: Open, name: str, width: int) -> None:
     with opened(name, width) as page:

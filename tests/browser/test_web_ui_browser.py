@@ -4,7 +4,6 @@ Oracle: what a person would look for: the test runs, the tab follows it and show
 folder of each finished test, and the report opens.
 """
 
-import runpy
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,28 +11,24 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import FrameLocator, Page, expect
 
 from tests.support.awkward_names import IMAGE, SCRIPT
+from tests.support.chromium import WORST_CONTRAST
 from tests.support.processes import free_port, running
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-WORST_CONTRAST = runpy.run_path(str(Path(__file__).with_name("test_report_browser.py")))["WORST_CONTRAST"]
-SHORT_RUNS = '[scenarios.work_user]\nlocustfiles = ["x.py"]\nwarm_up_s = 0.5\nsettle_s = 0.2\n'
+SHORT_RUNS = """
+[criteria]
+quick = "p95(response_time) < 100 ms, critical < 60 s"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed"),
-]
+[scenarios.work_user]
+locustfiles = ["x.py"]
+criteria = ["quick"]
+warm_up_s = 0.5
+settle_s = 0.2
+"""
+
+pytestmark = pytest.mark.browser
 
 
 @dataclass(slots=True)
@@ -64,15 +59,6 @@ def locust(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Locust]:
 @pytest.fixture
 def locust_url(locust: Locust) -> str:
     return locust.url
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-        yield page
-        browser.close()
 
 
 def _start(page: Page, users: int) -> None:
@@ -126,6 +112,7 @@ def test_the_tab_is_refreshed_while_the_test_runs(page: Page, locust_url: str) -
     expect(frame.locator(".banner .word")).to_contain_text("RUNNING", timeout=30_000)
     expect(frame.get_by_role("row", name="simple")).to_be_visible(timeout=30_000)
     expect(frame.get_by_role("img", name="p95 response time")).to_be_visible(timeout=30_000)
+    _assert_levels_are_drawn(frame)
     requests = frame.locator(".tiles div", has_text="Requests").locator("dd")
     before = int(requests.inner_text().replace(",", ""))
     page.wait_for_function(
@@ -141,6 +128,16 @@ def test_the_tab_is_refreshed_while_the_test_runs(page: Page, locust_url: str) -
     page.get_by_role("button", name="Stop").click()
     expect(frame.get_by_text("Ended: stopped")).to_be_visible(timeout=20_000)
     assert len([url for url in loads if url.endswith("/harness/live?framed")]) == 1
+
+
+def _assert_levels_are_drawn(frame: FrameLocator) -> None:
+    """The target has a line and a name; the critical level, far above, is told in the legend."""
+    drawn = frame.locator("#charts .card").first
+    expect(drawn.get_by_role("img", name="levels: target < 100 ms, critical < 60000 ms")).to_be_visible()
+    expect(drawn.locator("svg[role=img] path.level.target")).to_have_count(1)
+    expect(drawn.locator("svg[role=img] text.level")).to_have_text(["target"])
+    expect(drawn.locator("svg[role=img] path.level.critical")).to_have_count(0)
+    expect(drawn.get_by_text("critical < 60000 ms above the chart")).to_be_visible()
 
 
 @pytest.mark.parametrize("locust", ["awkward_users"], indirect=True)

@@ -10,42 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.delayed_project import LOAD, SERVICE
+
 HARNESS = str(Path(sys.executable).with_name("harness"))
-
-SERVICE = """\
-import http.server, pathlib, sys, time
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        work_s = float(pathlib.Path("delay_s").read_text())
-        time.sleep(work_s + 0.005)
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.send_header("Server-Timing", f"work;dur={1000 * work_s}, rest;dur=5")
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-    def log_message(self, *words):
-        pass
-
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
-"""
-
-LOAD = """\
-from locust import constant, task
-
-from harness.engine import ServiceUser
-import harness.plugin
-
-class Reader(ServiceUser):
-    wait_time = constant(0.02)
-
-    @task
-    def read(self):
-        self.client.get("/")
-"""
 
 CONFIG = """\
 runs_dir = "results"

@@ -15,9 +15,10 @@ import psutil
 import pytest
 
 from harness.cli._child import Ended
+from harness.cli._environment import folder_in
 from harness.cli._locust_line import RunRequest, as_typed, locust_arguments
 from harness.cli._net import why_unreachable
-from harness.cli._run import _exit_code, _folder_of
+from harness.cli._run import _exit_code
 from harness.config import Config
 
 SCENARIO = {
@@ -152,9 +153,9 @@ def test_how_an_ending_is_accounted_for(tmp_path: Path, state: str | None, ended
 
 def test_the_last_path_in_the_file_is_the_run(tmp_path: Path) -> None:
     path_file = tmp_path / "f"
-    assert _folder_of(path_file) is None
+    assert folder_in(path_file) is None
     path_file.write_text("/runs/one\n/runs/two words\n")
-    assert _folder_of(path_file) == Path("/runs/two words")
+    assert folder_in(path_file) == Path("/runs/two words")
 
 
 def test_any_answer_of_a_host_counts_and_a_ready_url_needs_a_2xx(answering: str) -> None:

@@ -15,44 +15,10 @@ import pytest
 from harness.cli._turns import base_of_command, base_of_tree, order, start_order
 from harness.config import Config, load_config
 from harness.errors import PortBusyError, TargetUnreachableError, UserError
+from tests.support.delayed_project import LOAD, SERVICE
 from tests.support.processes import free_port
 
 HARNESS = str(Path(sys.executable).with_name("harness"))
-
-SERVICE = """\
-import http.server, sys, time
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        work_s = float(sys.argv[2])
-        time.sleep(work_s + 0.005)
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(sys.argv[2])))
-        self.send_header("Server-Timing", f"work;dur={1000 * work_s}, rest;dur=5")
-        self.end_headers()
-        self.wfile.write(sys.argv[2].encode())
-
-    def log_message(self, *words):
-        pass
-
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
-"""
-
-LOAD = """\
-from locust import constant, task
-
-from harness.engine import ServiceUser
-import harness.plugin
-
-class Reader(ServiceUser):
-    wait_time = constant(0.02)
-
-    @task
-    def read(self):
-        self.client.get("/")
-"""
 
 CONFIG = """\
 runs_dir = "results"

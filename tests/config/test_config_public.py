@@ -6,9 +6,11 @@ import harness.config
 def test_public_names() -> None:
     assert harness.config.__all__ == [
         "DEFAULT_SEED",
+        "HIDDEN",
         "METRICS_VARIABLE",
         "PORTS_VARIABLE",
         "PROMETHEUS_VARIABLE",
+        "RUN_PATH_VARIABLE",
         "Config",
         "DerivedConfig",
         "MonitoringConfig",
@@ -24,6 +26,8 @@ def test_public_names() -> None:
         "Table",
         "Text",
         "hide_credentials",
+        "hide_secrets",
+        "is_secret",
         "load_config",
         "parse_config",
         "split_credentials",

@@ -4,12 +4,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 from ruamel.yaml import YAML
-
-kubernetes_validate = pytest.importorskip(
-    "kubernetes_validate", reason="kubernetes-validate, which holds Kubernetes' schemas, is not installed"
-)
 
 KUBECTL = shutil.which("kubectl")
 K8S = Path(__file__).parents[2] / "deploy/k8s"

@@ -21,7 +21,7 @@ from harness.engine import (
     classify,
     now_us,
 )
-from harness.engine._recorder import SLICE_ROWS
+from harness.engine._recorder import MOST_TEXTS, OTHER_TEXT, SLICE_ROWS
 from harness.runs import REQUEST_ID_BITS, REQUEST_SCHEMA, SPAN_SCHEMA, Cause, Outcome
 
 
@@ -309,3 +309,19 @@ def test_nothing_stays_in_flight_outside_of_a_run() -> None:
     recorder.sent(request)
     recorder.record(request, Response(classify(200, None), done_us=1))
     assert recorder.in_flight == 0
+
+
+def test_the_texts_that_locust_keeps_are_bounded_and_the_rows_are_not() -> None:
+    recorder = Recorder()
+    recorder.begin(RunTicket("t"))
+    endings = [Ending(Outcome.INVALID_ANSWER, Cause.ANSWER, f"no patient {n}") for n in range(MOST_TEXTS + 2)]
+    told = [recorder.text_of(ending) for ending in endings]
+    assert told == [*(ending.error for ending in endings[:MOST_TEXTS]), OTHER_TEXT, OTHER_TEXT]
+    assert recorder.text_of(endings[0]) == "no patient 0"
+    assert recorder.text_of(Ending(Outcome.OK)) is None
+    assert recorder.text_of(Ending(Outcome.DEGRADED, Cause.PROVIDER, "degraded answer")) is None
+    for ending in endings:
+        recorder.record(Request("POST", "/x"), Response(ending, done_us=1))
+    assert [row["error"] for row in _rows([recorder.ship()])] == [ending.error for ending in endings]
+    recorder.begin(RunTicket("next"))
+    assert recorder.text_of(endings[-1]) == endings[-1].error

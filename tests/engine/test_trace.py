@@ -78,6 +78,7 @@ def test_each_request_begins_a_trace(address: str, kind: type[Asker], traced: bo
     sent = [SENT.fullmatch(header or "") for header in received]
     assert all(sent)
     ids = [match[1] for match in sent if match]
+    assert [match[2] for match in sent if match] == [trace_id[16:] for trace_id in ids]
     assert len(set(ids)) == len({match[2] for match in sent if match}) == 5
     assert _trace_ids() == ids
 

@@ -149,6 +149,7 @@ BROKEN = {
     "unknown coding": (with_length(b"hello", b"Content-Encoding: br"), FailureKind.UNDECODABLE),
     "two codings": (with_length(GZIPPED, b"Content-Encoding: gzip, gzip"), FailureKind.UNDECODABLE),
     "too large": (with_length(b"x" * ((1 << 20) + 1)), FailureKind.TOO_LARGE),
+    "too large by its own word": (with_length(b"x" * (2 << 20))[:70_000], FailureKind.TOO_LARGE),
     "too large when decoded": (
         with_length(gzip.compress(b"x" * (2 << 20)), b"Content-Encoding: gzip"),
         FailureKind.TOO_LARGE,

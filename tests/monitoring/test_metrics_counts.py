@@ -5,7 +5,6 @@ import math
 from collections import Counter, defaultdict
 from typing import Any
 
-import prometheus_client
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -15,11 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from harness.monitoring import (
     LiveVerdict,
     LiveVerdicts,
-    LoadCollector,
     LoadCounts,
     LoadNow,
     RunNow,
     WorkerNow,
+    exposition,
 )
 from harness.monitoring._metric_counts import BOUNDS_S, MOST_SERIES
 from harness.runs import GENERATOR_SCHEMA, NOT_ERRORS, REQUEST_SCHEMA, SPAN_SCHEMA, Outcome
@@ -49,9 +48,7 @@ def requests(*rows: dict[str, Any]) -> pa.RecordBatch:
 
 def exported(counts: LoadCounts, run: RunNow | None = None, at_us: int = 0, **more: Any) -> Samples:
     """What a scrape reads: value by name and sorted labels."""
-    text = prometheus_client.generate_latest(
-        LoadCollector(LoadNow(at_us, counts.now(), run, **more))
-    ).decode()
+    text = exposition(LoadNow(at_us, counts.now(), run, **more)).decode()
     found: Samples = defaultdict(dict)
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -131,7 +128,7 @@ def test_names_without_end_are_bounded_and_none_is_lost() -> None:
     folded = found["harness_series_folded_total"][(("metric", "response_time"),)]
     assert folded == 1010 - MOST_SERIES
     assert series[other] <= folded
-    assert len(prometheus_client.generate_latest(LoadCollector(LoadNow(0, counts.now())))) < 1 << 20
+    assert len(exposition(LoadNow(0, counts.now()))) < 1 << 20
 
 
 def test_components_and_first_tokens() -> None:
@@ -139,16 +136,15 @@ def test_components_and_first_tokens() -> None:
     spans = [("triage", 4.0), ("triage", 40.0), ("synthesis", 400.0), ("told nothing", None)]
     rows = [{"request_id": 1, "component": name, "duration_ms": ms} for name, ms in spans]
     counts.take_spans([pa.RecordBatch.from_pylist(rows, schema=SPAN_SCHEMA)])
-    counts.take_requests(
-        [requests({"done_at": 9, "model": "m", "sent_at": 5, "first_token_at": 250_005}, {"done_at": 7})]
-    )
+    streamed = {"done_at": 9, "model": "m", "category": "c", "sent_at": 5, "first_token_at": 250_005}
+    counts.take_requests([requests(streamed, {"done_at": 7})])
     found = exported(counts)
     assert found["harness_component_time_seconds_count"] == {
         (("component", "triage"),): 2,
         (("component", "synthesis"),): 1,
     }
     assert found["harness_component_time_seconds_sum"][(("component", "triage"),)] == pytest.approx(0.044)
-    assert found["harness_first_token_seconds_sum"] == {(("model", "m"),): 0.25}
+    assert found["harness_first_token_seconds_sum"] == {(("category", "c"), ("model", "m")): 0.25}
 
 
 def _second(worker: int, at_s: int, **told: Any) -> dict[str, Any]:

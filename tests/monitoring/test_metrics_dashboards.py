@@ -8,12 +8,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import prometheus_client
 import pytest
 from ruamel.yaml import YAML
 
 from deploy.grafana.build import main as build
-from harness.monitoring import LoadCollector, LoadCounts, LoadNow
+from harness.monitoring import LoadCounts, LoadNow, exposition
 from target_app.inference._metrics import Metrics as InferenceMetrics
 from target_app.metrics import Metrics as TargetMetrics
 from tests.monitoring.test_metrics_counts import run_now
@@ -35,9 +34,9 @@ def _load(path: Path) -> Any:
 
 def _known() -> set[str]:
     """Every series name that master, service and simulator can export."""
-    ours = LoadCollector(LoadNow(0, LoadCounts().now(), run_now()))
+    ours = exposition(LoadNow(0, LoadCounts().now(), run_now()))
     texts = [
-        prometheus_client.generate_latest(ours),
+        ours,
         TargetMetrics().exposition(),
         InferenceMetrics({}).render(),
     ]

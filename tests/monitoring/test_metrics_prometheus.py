@@ -22,6 +22,8 @@ from tests.support.real_prometheus import FOLDER, Prometheus, prometheus, sides
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(180)]
 
 DASHBOARDS = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
+LOCUSTFILES = f"{ROOT}/locustfiles/cases.py,{ROOT}/tests/support/streamed_users.py"
+CASES = 'harness_response_time_seconds_count{name="/api/cases"}'
 RUN_S = 600  # it is ended once all is asked
 CONFIG = """
 [criteria]
@@ -29,10 +31,11 @@ simple_p95 = "p95(response_time){category=simple} < 500 ms, critical < 1000 ms"
 complex_mean = "mean(response_time){category=complex} < 2 s, critical < 4 s"
 throughput = "throughput > 1 req/s"
 error_rate = "error_rate < 1 %, critical < 5 %"
+first_token = "p95(time_to_first_token){category=streamed} < 500 ms, critical < 1 s"
 
 [scenarios.watched]
-locustfiles = ["cases.py"]
-criteria = ["simple_p95", "complex_mean", "throughput", "error_rate"]
+locustfiles = ["cases.py", "streamed_users.py"]
+criteria = ["simple_p95", "complex_mean", "throughput", "error_rate", "first_token"]
 warm_up_s = 1
 live_window_s = 3
 live_grace_s = 2
@@ -55,19 +58,19 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
         with prometheus(folder / "prometheus", targets) as server:
             process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "locust", "-f", str(ROOT / "locustfiles" / "cases.py")),
+                    *(sys.executable, "-m", "locust", "-f", LOCUSTFILES),
                     *("--headless", "--quiet-locust", "--processes", "2", "--host", target),
-                    *("-u", "8", "-r", "8", "-t", f"{RUN_S}s", "--scenario", "watched", "--runs-dir", "runs"),
+                    *("-u", "9", "-r", "9", "-t", f"{RUN_S}s", "--scenario", "watched", "--runs-dir", "runs"),
                     *("--master-bind-port", master, "--master-port", master, "--metrics-port", metrics),
                 ],
                 cwd=folder,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "PYTHONPATH": str(ROOT), "INFERENCE_URL": inference},
             )
             try:
-                _wait_for(server, process, "sum(increase(harness_response_time_seconds_count[10s])) > 20")
+                _wait_for(server, process, f"sum(increase({CASES}[10s])) > 20")
                 _wait_for(server, process, 'sum(harness_criterion_status{status="pending"}) == 0')
                 yield server
             finally:
@@ -124,14 +127,16 @@ def test_prometheus_evaluates_all_rules_without_an_error(watched: Prometheus) ->
 
 def test_annotations_and_variables_have_values(watched: Prometheus) -> None:
     (phase,) = watched.get("query", query="harness_phase_info")["result"]
-    assert phase["metric"]["phase"].startswith("8-users")  # `8-users-2` where a worker was late
+    assert phase["metric"]["phase"].startswith("9-users")  # `9-users-2` where a worker was late
     selector = {"match[]": "harness_response_time_seconds_count"}
-    assert watched.get("label/name/values", **selector) == ["/api/cases"]
-    assert set(watched.get("label/category/values", **selector)) == {"simple", "moderate", "complex"}
+    assert watched.get("label/name/values", **selector) == ["/api/cases", "stream"]
+    categories = {"simple", "moderate", "complex", "streamed"}
+    assert set(watched.get("label/category/values", **selector)) == categories
 
 
 def test_client_and_service_count_the_same(watched: Prometheus, tmp_path: Path) -> None:
     """Rows reach the master up to 3 s after the answer, so the client is behind, never ahead."""
-    (client,) = watched.values("sum(harness_response_time_seconds_count)")
+    (client,) = watched.values(f"sum({CASES})")
+    time.sleep(2)  # Prometheus looks at the two at different moments
     (service,) = watched.values("sum(target_cases_total)")
     assert 20 < client <= service

@@ -6,7 +6,6 @@ Each ending is timed from what caused it to the exit of the last process, those 
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ import pytest
 from tests.plugin.conftest import SHORT_RUNS, SUPPORT, LocustRunner, Service
 from tests.support.endings import assert_in_time
 from tests.support.processes import ROOT, free_port
+from tests.support.starter import Starter
 
 WORK = str(SUPPORT / "work_user.py")
 
@@ -32,26 +32,6 @@ class WorkUser(FastHttpUser):
     def work(self):
         self.client.post("/work", json={})
 """
-
-
-class Starter:
-    """Starts `locust` processes that end with the test."""
-
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self._folder, self._stack = folder, stack
-
-    def __call__(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "locust", *arguments],
-            cwd=self._folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
-        )
-        self._stack.enter_context(process)
-        self._stack.callback(process.kill)
-        return process
 
 
 @pytest.fixture
@@ -198,6 +178,15 @@ def _another_locustfile(folder: Path) -> dict[str, str]:
     return {}
 
 
+def _another_helper(folder: Path) -> dict[str, str]:
+    """The locustfile is the same, what it imports from its own folder is not."""
+    (folder / "other").mkdir()
+    for place, pace in ((folder, 1), (folder / "other", 2)):
+        (place / "work.py").write_text(f"from _pace import PACE\n{CASES}")
+        (place / "_pace.py").write_text(f"PACE = {pace}\n")
+    return {}
+
+
 def _other_cases(folder: Path) -> dict[str, str]:
     (folder / "other.jsonl").write_text(CASE.format("b"))
     return {"CASES": "other.jsonl"}
@@ -215,6 +204,7 @@ def _another_version(folder: Path) -> dict[str, str]:
     ("differ", "says"),
     [
         pytest.param(_another_locustfile, "is refused by its master: locustfiles ", id="locustfile"),
+        pytest.param(_another_helper, "is refused by its master: locustfiles ", id="helper module"),
         pytest.param(_other_cases, "is refused by its master: cases ", id="cases"),
         pytest.param(_another_version, "is refused by its master: harness 99.0 instead of ", id="version"),
     ],

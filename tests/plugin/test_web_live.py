@@ -205,4 +205,4 @@ def test_markup_stays_text_and_a_thousand_names_stay_few(start: Start) -> None:
         site.post("/stop")
         ended = site.wait_for(lambda d: d["state"] == "ended", 90)
         assert len(json.dumps(ended)) < 60_000
-        assert ended["measured"]["more_names"] > ENDPOINTS / 2
+        assert ended["measured"]["more_names"] > 50  # of those that have figures of their own

@@ -1,7 +1,4 @@
-"""A comparison that fits the full sample: complex cases 15 % slower than in five base runs, by synthesis.
-
-Loaded by path, as samples.py.
-"""
+"""A comparison that fits the full sample: complex cases 15 % slower than in five base runs, by synthesis."""
 
 from dataclasses import replace
 

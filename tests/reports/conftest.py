@@ -1,28 +1,28 @@
 """Fixtures of the report tests: the samples, and golden files with an update flag."""
 
 import os
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.reports.all_samples import all_samples
+from tests.reports.samples import HOSTILE
+
 _HERE = Path(__file__).parent
-_SAMPLES = runpy.run_path(str(_HERE / "samples.py"))
 
 
 @pytest.fixture
 def samples() -> dict[str, Any]:
-    """Each named case of samples.py: full, passing, invalid, stock_csv."""
-    found: dict[str, Any] = _SAMPLES["all_samples"]()
-    return found
+    """Each of `all_samples` by name."""
+    return {**all_samples()}
 
 
 @pytest.fixture
 def hostile() -> str:
     """The text with markup in it that the full sample has in its names, errors and case ids."""
-    return str(_SAMPLES["HOSTILE"])
+    return HOSTILE
 
 
 @pytest.fixture

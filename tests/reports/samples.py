@@ -1,7 +1,7 @@
 """Summaries, judgements and manifests as analysis and verdicts hand them over, for tests of the reports.
 
-Loaded by path (tests are no package): `runpy.run_path`. All figures follow from fixed lognormal
-distributions without a random generator, so that golden files do not depend on one.
+All figures follow from fixed lognormal distributions without a random generator, so that golden files
+do not depend on one.
 """
 
 import math
@@ -121,9 +121,11 @@ def histogram() -> Histogram:
     return Histogram(edges, {label: counts(median) for label, median in MEDIAN_MS.items()})
 
 
-def series(seconds: int = 170) -> TimeSeries:
+def series(changes: Mapping[int, int], seconds: int = 170) -> TimeSeries:
+    """`changes` is from which second on there are how many users."""
+
     def users(at: int) -> int:
-        return 5 if at < 52 else 20 if at < 104 else 40
+        return [n for since, n in changes.items() if at >= since][-1]
 
     wave = [1 + 0.08 * math.sin(at / 3) for at in range(seconds)]
     return TimeSeries(
@@ -136,11 +138,11 @@ def series(seconds: int = 170) -> TimeSeries:
     )
 
 
-def resources() -> list[ServiceResources]:
+def resources(users_by_step: Mapping[str, int]) -> list[ServiceResources]:
     """The target tells everything, the simulator has no queue and no memory to tell of."""
     return [
         ServiceResources(name, service, figures)
-        for name, users, _ in STEPS
+        for name, users in users_by_step.items()
         for service, figures in (
             (
                 "target",
@@ -328,10 +330,10 @@ def full() -> Sample:
             ErrorGroup(HOSTILE, "timeout", "service", HOSTILE, 9),
         ],
         histogram=histogram(),
-        series=series(),
+        series=series({0: 5, 52: 20, 104: 40}),
         slowest=slowest(),
         notes=("Costs are computed from configured prices.",),
-        resources=resources(),
+        resources=resources({name: users for name, users, _ in STEPS}),
     )
     judgement = Judgement(
         validity=Validity.VALID,
@@ -369,67 +371,3 @@ def invalid() -> Sample:
         headline="The load generator was the bottleneck; this run decides nothing",
     )
     return sample._replace(judgement=judgement)
-
-
-def stock_csv() -> Sample:
-    """Two stock CSV rows: no categories, components, histogram, samples; percentiles are rounded."""
-    rounded = {
-        name: Estimate(
-            value, low, high, 812, "Locust's, rounded", "ms", ("percentile rounded to two digits",)
-        )
-        for name, value, low, high in (
-            ("p50", 460.0, 375.0, 565.0),
-            ("p95", 1200.0, 1050.0, 1450.0),
-            ("p99", 1800.0, 1150.0, None),
-        )
-    }
-    overall = replace(
-        group("all", 500, 812, 13.4, errors=4), response_time=rounded, service_time=rounded, per_case={}
-    )
-    summary = replace(
-        full().summary,
-        run_id="stats",
-        scenario="stats",
-        source="stock Locust CSVs",
-        exact=False,
-        provider="unknown",
-        started_at="",
-        duration_s=60.0,
-        window=Window((WindowPiece("run", 0, 0.0, 60.0),), ()),
-        totals=Totals(812, 4, 0, 0, {"ok": 808, "server_error": 4}),
-        overall=overall,
-        by_category={},
-        by_name={"POST /api/cases": overall},
-        components=[],
-        steps=[],
-        errors=[],
-        histogram=None,
-        series=None,
-        slowest=[],
-        notes=("Stock CSVs hold no single requests.",),
-        resources=(),
-    )
-    judgement = Judgement(
-        validity=Validity.UNCHECKED,
-        checks=[],
-        criteria=[
-            CriterionVerdict(
-                "error_rate", "error_rate < 1 %, critical < 5 %", "error rate",
-                Criterion.PASS, overall.error_rate,
-                "< 1 %", "< 5 %", "error rate 0.493 % [0.296, 0.839] < target 1 %: PASS", "",
-            ),
-            CriterionVerdict(
-                "simple_p95", "p95(response_time){category=simple} < 500 ms, critical < 1000 ms",
-            "p95 response time (category simple)",
-                Criterion.NOT_APPLICABLE, None, "< 500 ms", "< 1000 ms", "Stock CSVs hold no categories.", "",
-            ),
-        ],
-        exit_code=ExitCode.OK,
-        headline="1 of 1 applicable criteria met; the measurement could not be checked",
-    )  # fmt: skip
-    stock = Manifest(run_id="stats", scenario=ScenarioRecord(name="stats"))
-    return Sample(summary, judgement, stock, ())
-
-
-def all_samples() -> dict[str, Sample]:
-    return {"full": full(), "passing": passing(), "invalid": invalid(), "stock_csv": stock_csv()}

@@ -8,7 +8,8 @@ from plotly.subplots import make_subplots
 
 from harness.reports._charts import report_charts
 from harness.reports._plotly_figure import Figure
-from tests.reports.samples import Sample, all_samples
+from tests.reports.all_samples import all_samples
+from tests.reports.samples import Sample
 
 
 @pytest.mark.parametrize("sample", all_samples().values(), ids=all_samples().keys())

@@ -2,7 +2,6 @@
 
 import json
 import re
-import runpy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,13 @@ import pytest
 from harness.analysis import Metric, Selection
 from harness.reports import comparison_html, write_comparison
 from harness.verdicts import Regression, judge_regression, no_baseline
+from tests.reports.compared_sample import compared
 from tests.support.compared_runs import rules, run
-
-_compared = runpy.run_path(str(Path(__file__).with_name("compared_sample.py")))["compared"]
 
 
 @pytest.fixture(scope="module")
 def blocked() -> Regression:
-    found: Regression = _compared()
+    found: Regression = compared()
     return found
 
 

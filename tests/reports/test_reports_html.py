@@ -10,8 +10,8 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from harness.reports import html_report
+from tests.reports.all_samples import NAMES
 
-NAMES = ("full", "passing", "invalid", "stock_csv")
 SECTIONS = [
     "Success Criteria",
     "Measurement Validity",

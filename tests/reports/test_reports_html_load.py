@@ -12,8 +12,9 @@ from plotly.io import from_json
 from harness.analysis import ComponentStep, LoadStep, summarise
 from harness.analysis._capacity import steps_capacity
 from harness.reports import html_report, judge_and_report
-from harness.reports._capacity import slo_words
+from harness.reports._capacity_words import slo_words
 from harness.reports._findings import shift_finding
+from harness.reports._tables import component_steps_table
 from harness.runs import PhaseRecord, Run
 from harness.stats import Estimate
 from harness.verdicts import (
@@ -91,8 +92,9 @@ def test_load_is_one_figure_with_intervals_hollow_markers_and_the_capacity(sampl
     assert len({trace["yaxis"] for trace in traces.values()}) == 3
     assert traces["p95, simple"]["marker"]["symbol"] == ["circle-open", "circle", "circle"]
     assert all(len(trace["error_y"]["array"]) == 3 for trace in traces.values())
-    assert [a["text"] for a in drawn["layout"]["annotations"] if "capacity" in a["text"]] == [
-        "capacity 20 users "
+    # 20 of at most 40 users lie in the upper half, so the words stand to the left of the line.
+    assert [(a["text"], a["xanchor"]) for a in drawn["layout"]["annotations"] if "capacity" in a["text"]] == [
+        (" capacity 20 users ", "right")
     ]
     assert "Capacity at the criteria: 20 users; with 40 they no longer hold" in text
 
@@ -187,3 +189,35 @@ def test_finding_where_nothing_grows(means: tuple[float, ...], users: tuple[int,
         for ms, n in zip(means, users, strict=True)
     ]
     assert shift_finding(steps) == says
+
+
+def test_a_short_warm_up_a_recovery_and_the_capacity_are_in_sentences(samples: dict[str, Any]) -> None:
+    text = html_report(*samples["carried"])
+    for said in (
+        "The service was still warming up: response times came to rest 11.2 s after the start",
+        "Recovery after step-6: p95 within 25 % of step-1 (below 1116 ms) after 12.5 s [8, 17]",
+        "Capacity at the criteria: 20 users; with 40 they no longer hold",
+        "Saturates first: provider decode slots, from 40 users on",
+        "Knee at 22.6 users [21.5, 23.7]",
+    ):
+        assert said in text
+    (words,) = [
+        each for each in figures_of(text)["load"]["layout"]["annotations"] if "capacity" in each["text"]
+    ]
+    assert words["xanchor"] == "left", "right of the line there is more room, of 60 users"
+
+
+def test_components_of_an_open_loop_are_told_by_arrivals() -> None:
+    steps = [
+        ComponentStep(
+            f"s{n}", 50, "simple", "triage", Estimate(10.0 * n, None, None, 10, "mean"), arrivals_per_s=n / 2
+        )
+        for n in (5, 20)
+    ]
+    assert shift_finding(steps) == (
+        "From 2.5 to 10 arrivals/s a simple case takes 150 ms longer in the service, 150 ms of it in triage"
+    )
+    assert [column.title for column in component_steps_table(steps).columns][2:] == [
+        "s5, 2.5 arrivals/s",
+        "s20, 10 arrivals/s",
+    ]

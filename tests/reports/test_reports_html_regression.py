@@ -1,9 +1,7 @@
 """The regression section of report.html, the base beside this run, and where the trend changed its level."""
 
 import json
-import runpy
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +12,13 @@ from harness.reports._beside import beside, share_below
 from harness.reports._trend_changes import change_short
 from harness.stats import Distribution
 from harness.verdicts import Regression, judge_regression, no_baseline, with_regression
+from tests.reports.compared_sample import compared
 from tests.support.compared_runs import rules, run
-
-_compared = runpy.run_path(str(Path(__file__).with_name("compared_sample.py")))["compared"]
 
 
 @pytest.fixture(scope="module")
 def blocked() -> Regression:
-    found: Regression = _compared()
+    found: Regression = compared()
     return found
 
 

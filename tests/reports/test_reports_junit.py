@@ -12,10 +12,10 @@ import xmlschema
 from harness.errors import ExitCode
 from harness.reports import junit_report, write_reports
 from harness.verdicts import Criterion, Regression, judge_regression, no_baseline
+from tests.reports.all_samples import NAMES
 from tests.support.compared_runs import rules, run
 
 XSD = xmlschema.XMLSchema(str(Path(__file__).with_name("junit.xsd")))
-NAMES = ("full", "passing", "invalid", "stock_csv")
 
 
 @pytest.fixture(scope="module")

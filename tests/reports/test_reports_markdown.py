@@ -8,8 +8,7 @@ import pytest
 
 from harness.reports import markdown_report
 from harness.verdicts import Criterion
-
-NAMES = ("full", "passing", "invalid", "stock_csv")
+from tests.reports.all_samples import NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

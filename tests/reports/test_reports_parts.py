@@ -37,6 +37,7 @@ def test_public_surface() -> None:
         "judge_and_report",
         "junit_report",
         "markdown_report",
+        "otlp_messages",
         "plan_lines",
         "plan_svg",
         "regression_document",
@@ -193,6 +194,14 @@ def test_scaling_finding(samples: dict[str, Any]) -> None:
     steps = samples["full"].summary.steps
     assert scaling_finding(steps) == "p95 response time rises from 893 ms at 5 users to 1374 ms at 40"
     assert scaling_finding(steps[:1]) == "One load step, so no latency growth can be seen"
+
+
+def test_findings_of_an_open_loop_are_in_arrivals(samples: dict[str, Any]) -> None:
+    steps = [replace(step, arrivals_per_s=2.5 * step.users) for step in samples["full"].summary.steps]
+    assert throughput_finding(steps) == "Throughput grows: 12.1 req/s at 12.5 arrivals/s, 58.3 at 100"
+    assert (
+        scaling_finding(steps) == "p95 response time rises from 893 ms at 12.5 arrivals/s to 1374 ms at 100"
+    )
 
 
 def test_trend_finding_compares_with_the_latest_earlier_run(samples: dict[str, Any]) -> None:

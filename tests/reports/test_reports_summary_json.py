@@ -12,9 +12,9 @@ import pytest
 
 from harness.reports import summary_document, write_reports
 from harness.stats import Estimate
+from tests.reports.all_samples import NAMES
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text(encoding="utf-8"))
-NAMES = ("full", "passing", "invalid", "stock_csv")
 
 
 def document(sample: Any) -> dict[str, Any]:

@@ -8,8 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from harness.reports import terminal_report
-
-NAMES = ("full", "passing", "invalid", "stock_csv")
+from tests.reports.all_samples import NAMES
 
 
 def report(sample: Any, *, width: int = 80, colour: bool = False) -> str:

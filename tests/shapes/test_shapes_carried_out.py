@@ -15,8 +15,8 @@ import pytest
 
 from harness.schedule import SHAPES
 from tests.plugin.conftest import SUPPORT, Ended, LocustRunner, Service
-from tests.plugin.test_masters_and_workers import Starter
 from tests.support.processes import free_port, get, running
+from tests.support.starter import Starter
 
 WORK = SUPPORT / "work_user.py"
 ARRIVALS = SUPPORT / "arrival_user.py"

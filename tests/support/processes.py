@@ -6,12 +6,15 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 READY_S = 60
+
+#: A program that prints the text at an address.
+GET = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode())"
 
 
 def free_port() -> int:
@@ -22,8 +25,14 @@ def free_port() -> int:
         return port
 
 
-def get(url: str) -> str:
-    """The text at an address."""
+def get(url: str, prefix: Sequence[str] = ()) -> str:
+    """The text at an address; with a prefix, as a command that begins with it is told."""
+    if prefix:
+        command = [*prefix, sys.executable, "-c", GET, url]
+        try:
+            return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
+        except subprocess.CalledProcessError as error:
+            raise OSError(error.stderr) from error
     with urllib.request.urlopen(url, timeout=5) as response:
         text: str = response.read().decode()
         return text
@@ -31,15 +40,20 @@ def get(url: str) -> str:
 
 @contextmanager
 def running(
-    arguments: list[str], ready_url: str, env: dict[str, str] | None = None
+    arguments: list[str], ready_url: str, env: dict[str, str] | None = None, prefix: Sequence[str] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python process, from the moment it answers at `ready_url` until the block ends."""
-    process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env={**os.environ, **(env or {})})
+    """A Python process, from the moment it answers at `ready_url` until the block ends.
+
+    `prefix` is the beginning of its command, as `ip netns exec NAME`.
+    """
+    process = subprocess.Popen(
+        [*prefix, sys.executable, *arguments], cwd=ROOT, env={**os.environ, **(env or {})}
+    )
     try:
         deadline = time.monotonic() + READY_S
         while True:
             try:
-                get(ready_url)
+                get(ready_url, prefix)
                 break
             except OSError:
                 assert process.poll() is None, f"{arguments} died"

@@ -138,6 +138,17 @@ def test_reasons(rule: str, found: Estimate | NotMeasured, reason: str) -> None:
             P95, ms(400, 380, None, 40),
             "measure longer or with more load: 72 samples are needed, 40 were measured", id="too few samples",
         ),
+        # 72 / 50 of 2000 are 2880, and 5 % more
+        pytest.param(
+            P95, Estimate(400, 380, None, 2000, "p95", "ms", ("effective n too small: 50 < 72",), 50),
+            "2000 samples that follow each other are worth 50 independent ones, 72 are needed: measure "
+            "longer (about 3000 samples), or load it so that one request delays the next less",
+            id="too few independent samples",
+        ),
+        pytest.param(
+            P95, Estimate(400, None, None, 2000, "Locust's rounded percentile", "ms"),
+            "this source gives no interval for it: judge a run folder", id="a source without intervals",
+        ),
         pytest.param(
             "error_rate < 1 %", Estimate(9, 8, 10, 1000, "share", "%"),
             "see the errors: which outcome, whose cause", id="errors",

@@ -259,3 +259,24 @@ def test_a_stage_that_is_not_needed_any_more_is_not_missing(told: bool, word: W)
         candidate = replace(candidate, series={**candidate.series, **none})
     found = judge_regression([base], [candidate], rules())
     assert row(found, "mean(component_time){component=debate,category=simple}").verdict is word
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "notes"),
+    [
+        pytest.param("a.example", "a.example", (), id="the same"),
+        pytest.param("a.example", "", (), id="one not known"),
+        pytest.param(
+            "a.example",
+            "this machine",
+            ("the service was at different hosts: base a.example, candidate this machine",),
+            id="another",
+        ),
+    ],
+)
+def test_different_hosts_are_told_and_compared_all_the_same(
+    base: str, candidate: str, notes: tuple[str, ...]
+) -> None:
+    found = judge_regression([run(1, host=base)], [run(2, host=candidate)], rules())
+    assert found.notes == notes
+    assert found.rows

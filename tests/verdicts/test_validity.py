@@ -54,6 +54,7 @@ def test_a_healthy_run(tmp_path: Path) -> None:
 
 
 LOST = [WorkerRecord(index=0, id="w-0"), WorkerRecord(index=1, id="w-1", lost=True)]
+AWAY = [WorkerRecord(index=0, id="w-0"), WorkerRecord(index=1, id="w-1", away_s=8.4)]
 LATE = [request(second + 0.1, 800, delay_ms=60) for second in range(50)]
 
 
@@ -63,6 +64,9 @@ LATE = [request(second + 0.1, 800, delay_ms=60) for second in range(50)]
         pytest.param({"sealed": False}, "run sealed", "running", id="crashed"),
         pytest.param({"samples_missing": 3}, "samples", "3 missing of 53", id="samples missing"),
         pytest.param({"workers": LOST}, "workers", "1 lost of 2", id="a worker lost"),
+        pytest.param(
+            {"workers": AWAY}, "workers", "0 lost of 2, 1 out of reach for a time", id="a worker paused"
+        ),
         pytest.param(
             {
                 "requests": [

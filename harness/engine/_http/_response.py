@@ -229,6 +229,9 @@ class Response:
         if not self.body:
             self.body = data
         elif self._more is None:
+            if int(find_header(self.head, b"content-length") or 0) > self._limit_bytes:
+                self.failure = TOO_LARGE  # by its own word: none of it need be read
+                raise _Stop
             self._more = [data]
         else:
             self._more.append(data)
