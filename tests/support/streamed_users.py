@@ -10,7 +10,7 @@ import harness.plugin  # noqa: F401
 from harness.engine import Answer, ServiceUser, SseReader
 
 MODEL = "openai/gpt-oss-20b"
-ADDRESS = f"{os.environ['INFERENCE_URL']}/openai/v1/chat/completions"
+ADDRESS = f"{os.environ.get('INFERENCE_URL', '')}/openai/v1/chat/completions"
 BODY = {
     "model": MODEL,
     "messages": [{"role": "user", "content": "Name the four chambers of the heart."}],

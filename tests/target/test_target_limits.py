@@ -111,7 +111,8 @@ def test_a_client_that_leaves_takes_its_calls_along(
         counted = target.metrics()
     never.set()
 
-    assert counted.sum("target_model_calls_total", status="cancelled") == 1
+    # The held one, and any other specialist's that was not answered yet.
+    assert counted.sum("target_model_calls_total", status="cancelled") >= 1
     assert counted.sum("target_cases_in_flight") == 0
     assert counted.sum("target_provider_connections", state="in_use") == 0
     assert "synthesis" not in provider.roles()
