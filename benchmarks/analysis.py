@@ -143,6 +143,8 @@ def main(show: Callable[[str], None] = print) -> None:
     sizes = [float(word) for word in options.rows.split(",")]
     busy = f"{os.getloadavg()[0]:.1f} of {os.cpu_count()} CPUs busy with other work"
     show(f"requests with {SPANS_PER_REQUEST} spans each; a fresh process each; {busy} at the start")
+    if options.dir:
+        Path(options.dir).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.dir, prefix="analysis-") as folder:
         for millions in sizes:
             for line in measure(millions, Path(folder), against_pandas=not options.no_pandas):

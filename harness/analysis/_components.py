@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from harness.analysis._groups import ALL
 from harness.analysis._model import ComponentStep, ComponentTime
 from harness.analysis._quantities import REPORTED
 from harness.analysis._slice import figures
-from harness.analysis._sorted import Sorted
+from harness.analysis._sorted import Sorted, blocks
 from harness.analysis._spans import Times
 from harness.stats import Estimate, Stretches, mean_of_many
 
@@ -41,9 +42,11 @@ def component_figures(dataset: RequestDataset) -> tuple[list[ComponentTime], lis
     if services is not None:
         told[services.rows] = True
     parts: dict[str, NDArray[np.float64]] = {}
-    times: dict[str, Sorted] = {}
+    found: dict[str, _Found] = {}
     for name in sorted(dataset.spans.components, key=_component_order):
-        times[name], sums = dataset.spans.cut(name, cells.owner, told, cells.n)
+        # One component after the other: the sorted times of all at once would be as large as the spans.
+        times, sums = dataset.spans.cut(name, cells.owner, told, cells.n)
+        found[name] = _figures(cells, times)
         parts[name] = cells.by_label(sums)
     if services is None:
         whole = parts.get(TOTAL, np.zeros(len(cells.labels)))
@@ -51,8 +54,7 @@ def component_figures(dataset: RequestDataset) -> tuple[list[ComponentTime], lis
         own = np.bincount(cells.owner[services.rows], services.ms, cells.n)
         whole = cells.by_label(np.asarray(own, dtype=np.float64))
     additive = _additive(parts, whole)
-    found = list(_times(cells, times, parts, whole, additive))
-    return found, list(_steps(cells, times, additive)) if cells.pieces > 1 else []
+    return list(_times(cells, found, parts, whole, additive)), list(_steps(cells, found, additive))
 
 
 class _Cells:
@@ -65,12 +67,16 @@ class _Cells:
         self.labels = list(category.labels) if _NULL in category.labels else [*category.labels, _NULL]
         self.n = self.pieces * len(self.labels)
         rows = chosen.frame.numbered()[chosen.flagged("ok")]
-        codes = category.codes[rows]
-        label = np.where(codes < 0, self.labels.index(_NULL), codes).astype(np.int32)
-        cell = label + dataset.samples.values("piece")[rows].astype(np.int32) * len(self.labels)
+        null, piece = self.labels.index(_NULL), dataset.samples.placed.piece
         self.owner: NDArray[Any] = np.full(len(dataset.samples), -1, dtype=np.min_scalar_type(-1 - self.n))
-        self.owner[rows] = cell
-        self.requests: list[int] = np.bincount(cell, minlength=self.n).tolist()
+        counts = np.zeros(self.n, np.int64)
+        for block in blocks(len(rows)):
+            own = rows[block]
+            codes = category.codes[own].astype(np.int32)
+            cell = np.where(codes < 0, null, codes) + piece[own].astype(np.int32) * len(self.labels)
+            self.owner[own] = cell
+            counts += np.bincount(cell, minlength=self.n)
+        self.requests: list[int] = counts.tolist()
 
     def of(self, label: int) -> list[int]:
         """The cells of a category."""
@@ -80,38 +86,60 @@ class _Cells:
         return np.asarray(sums.reshape(self.pieces, len(self.labels)).sum(axis=0))
 
 
+@dataclass(slots=True, frozen=True)
+class _Found:
+    """Figures of one component: by category, and by cell where the run has more than one step.
+
+    A category without a time of it is not there, a cell without a successful request neither.
+    """
+
+    by_label: Mapping[int, Mapping[str, Estimate]]
+    by_cell: Mapping[int, tuple[Estimate, Estimate | None]]
+
+
+def _figures(cells: _Cells, times: Sorted) -> _Found:
+    by_label = {index: times.of(cells.of(index)) for index in range(len(cells.labels))}
+    by_cell = {}
+    for cell, requests in enumerate(cells.requests):
+        if requests and cells.pieces > 1:
+            samples = times.of((cell,))
+            p95 = samples.quantiles((0.95,), unit="ms")[0] if samples.size else None
+            by_cell[cell] = _mean(samples, requests), p95
+    return _Found(
+        {index: figures(samples, REPORTED, "ms") for index, samples in by_label.items() if samples.size},
+        by_cell,
+    )
+
+
 def _times(
     cells: _Cells,
-    times: Mapping[str, Sorted],
+    found: Mapping[str, _Found],
     parts: Mapping[str, NDArray[np.float64]],
     whole: NDArray[np.float64],
     additive: Collection[str],
 ) -> Iterator[ComponentTime]:
-    for index, label in _present(cells, times):
-        for name, of_cells in times.items():
-            samples = of_cells.of(cells.of(index))
-            if samples.size:
+    for index, label in _present(cells, found):
+        for name, own in found.items():
+            if index in own.by_label:
                 is_part = name in additive and whole[index] > 0
                 share = 100 * float(parts[name][index] / whole[index]) if is_part else None
-                yield ComponentTime(label, name, name in additive, figures(samples, REPORTED, "ms"), share)
+                yield ComponentTime(label, name, name in additive, own.by_label[index], share)
 
 
-def _steps(cells: _Cells, times: Mapping[str, Sorted], additive: Collection[str]) -> Iterator[ComponentStep]:
+def _steps(cells: _Cells, found: Mapping[str, _Found], additive: Collection[str]) -> Iterator[ComponentStep]:
     """By component, step and category; steps without a successful request of the category are left out."""
-    present = _present(cells, times)
-    for name, of_cells in times.items():
+    present = _present(cells, found)
+    for name, own in found.items():
         for number, piece in enumerate(cells.measured):
             for index, label in present:
-                cell = number * len(cells.labels) + index
-                samples, requests = of_cells.of((cell,)), cells.requests[cell]
-                if requests:
-                    p95 = samples.quantiles((0.95,), unit="ms")[0] if samples.size else None
+                mean, p95 = own.by_cell.get(number * len(cells.labels) + index, (None, None))
+                if mean is not None:
                     yield ComponentStep(
                         phase=piece.phase,
                         users=piece.users,
                         category=label,
                         component=name,
-                        mean=_mean(samples, requests),
+                        mean=mean,
                         p95=p95,
                         additive=name in additive,
                         arrivals_per_s=piece.arrivals_per_s,
@@ -128,14 +156,11 @@ def _mean(samples: Stretches, n: int) -> Estimate:
     return mean_of_many(n, value, deviation, unit="ms")
 
 
-def _present(cells: _Cells, times: Mapping[str, Sorted]) -> Sequence[tuple[int, str]]:
+def _present(cells: _Cells, found: Mapping[str, _Found]) -> Sequence[tuple[int, str]]:
     """The categories with a time, by name; without any the one is called `all`."""
-    present = [
-        index
-        for index in range(len(cells.labels))
-        if any(of_cells.of(cells.of(index)).size for of_cells in times.values())
-    ]
-    present.sort(key=cells.labels.__getitem__)
+    present = sorted(
+        {index for own in found.values() for index in own.by_label}, key=cells.labels.__getitem__
+    )
     alone = len(present) == 1
     return [(i, ALL if alone and cells.labels[i] == _NULL else cells.labels[i]) for i in present]
 

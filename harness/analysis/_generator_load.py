@@ -121,16 +121,18 @@ def worker_phases(data: "RequestDataset") -> list[WorkerPhase]:
 def schedule_delays_ms(data: "RequestDataset") -> Iterator[tuple[str, NDArray[np.float64], float]]:
     """Per phase: sent - intended of the requests of an open loop, and the median response time in ms.
 
-    In a closed loop a request is meant to leave when it does, so that it has no delay at all.
+    In a closed loop a request is meant to leave when it does, so that it has no delay at all; the median,
+    which nothing is then measured by, is 0.
     """
     for index, piece in enumerate(data.measured.pieces):
         rows = data.in_pieces((index,))
         at, sent = rows.frame.values("at_us"), rows.frame.values("sent_us")
         known = rows.inside & (at != NO_TIME) & (sent != NO_TIME)
         if known.any():
-            late = (sent[known] - at[known]) / 1000
-            times = rows.values("response_ms")
-            yield piece.phase, late[late > 0], float(np.median(times)) if len(times) else 0.0
+            late = sent[known] - at[known]
+            late_ms = late[late > 0] / 1000
+            times = rows.values("response_ms") if len(late_ms) else late_ms
+            yield piece.phase, late_ms, float(np.median(times)) if len(times) else 0.0
 
 
 def arrivals_by_phase(data: "RequestDataset") -> list[Arrivals]:

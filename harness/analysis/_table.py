@@ -87,7 +87,7 @@ class RequestColumns:
         """Read once. A run that is still going on may have more rows by now: those are left out."""
         if column not in self._read_later:
             pieces = [convert(piece.column(0)) for piece in self._run.scan("requests", (column,))]
-            self._read_later[column] = np.concatenate(pieces)[: len(self)] if pieces else np.zeros(0)
+            self._read_later[column] = _joined(pieces)[: len(self)] if pieces else np.zeros(0)
         return self._read_later[column]
 
 
@@ -103,8 +103,18 @@ def _placed(pieces: "Iterable[pa.Table]", n: int) -> "Iterator[tuple[slice, pa.T
 def _microseconds(column: "pa.ChunkedArray") -> NDArray[np.int64]:
     import pyarrow as pa
 
+    if column.null_count == len(column):
+        return np.broadcast_to(np.int64(NO_TIME), len(column))  # one number, however many rows
     whole: NDArray[np.int64] = column.cast(pa.int64()).fill_null(NO_TIME).to_numpy()
     return whole
+
+
+def _joined(pieces: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """One after the other; a column without a single value takes no memory, as its pieces do not."""
+    first = pieces[0]
+    if all(piece.strides == (0,) and piece.dtype == first.dtype for piece in pieces):
+        return np.broadcast_to(first[:1].reshape(()), sum(map(len, pieces)))
+    return np.concatenate(pieces)
 
 
 def _is_false(column: "pa.ChunkedArray") -> NDArray[np.bool_]:

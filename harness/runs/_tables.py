@@ -112,6 +112,7 @@ class FolderTables:
             if inside:
                 found += read().column(0).take(pa.array(inside, pa.int64())).to_pylist()
             first += length
+        pa.default_memory_pool().release_unused()
         return found
 
     def _parts(self, name: str, schema: pa.Schema) -> Iterator[_Part]:
