@@ -15,11 +15,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.plugin.conftest import SUPPORT, LocustRunner, run_locust
+from tests.plugin.conftest import SUPPORT, LocustRunner
 from tests.support.memory import MB, MemoryWatch
 from tests.support.processes import ROOT, free_port, get, running
-
-__all__ = ["run_locust"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

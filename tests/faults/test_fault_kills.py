@@ -10,15 +10,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import pytest
 
 from harness.runs import open_run
-from tests.plugin.conftest import SHORT_RUNS, LocustRunner, run_locust
+from tests.plugin.conftest import LocustRunner
 from tests.support.endings import assert_in_time, wait_until_none_is_left
 from tests.support.processes import ROOT, free_port
 from tests.support.starter import Starter
@@ -27,10 +25,7 @@ from tests.support.witness import (
     Witness,
     assert_invalid,
     assert_only_the_last_report_is_lost,
-    witness_on_loopback,
 )
-
-__all__ = ["run_locust"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -46,19 +41,6 @@ repeated = pytest.mark.parametrize("repeat", range(REPEATS))
 def after_load_s(repeat: int) -> float:
     """Seconds of load before the kill: one report has come, the next is 0.0 to 2.7 s old."""
     return 4.0 + 0.3 * repeat
-
-
-@pytest.fixture
-def witness() -> Iterator[Witness]:
-    with witness_on_loopback() as witness:
-        yield witness
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Starter]:
-    (tmp_path / "harness.toml").write_text(SHORT_RUNS)
-    with ExitStack() as stack:
-        yield Starter(tmp_path, stack)
 
 
 @repeated

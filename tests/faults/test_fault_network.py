@@ -7,19 +7,14 @@ is on the loopback of each host, so that only what master and worker say to each
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
-from tests.plugin.conftest import SHORT_RUNS, Ended, LocustRunner, run_locust
+from tests.plugin.conftest import Ended, LocustRunner
 from tests.support.endings import DEADLINE_S, GRACE_S
 from tests.support.networks import MASTER_ADDRESS, TwoHosts, two_hosts, two_hosts_with_a_bad_link, why_not
 from tests.support.starter import Starter
 from tests.support.witness import USERS, Witness, assert_invalid, witness_on_loopback
-
-__all__ = ["run_locust"]
 
 reason = why_not()
 pytestmark = [
@@ -32,13 +27,6 @@ PORT = "5557"
 
 #: A worker leaves a master of which it heard nothing for so long, and looks every other second.
 MASTER_GONE_S, LOOK_S = 38, 2
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Starter]:
-    (tmp_path / "harness.toml").write_text(SHORT_RUNS)
-    with ExitStack() as stack:
-        yield Starter(tmp_path, stack)
 
 
 class Crew:

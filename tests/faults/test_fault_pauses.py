@@ -4,33 +4,15 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
-from tests.plugin.conftest import SHORT_RUNS, Ended, LocustRunner, run_locust
+from tests.plugin.conftest import Ended, LocustRunner
 from tests.support.processes import free_port
 from tests.support.starter import Starter
-from tests.support.witness import USERS, Witness, assert_invalid, witness_on_loopback
-
-__all__ = ["run_locust"]
+from tests.support.witness import USERS, Witness, assert_invalid
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
-
-
-@pytest.fixture
-def witness() -> Iterator[Witness]:
-    with witness_on_loopback() as witness:
-        yield witness
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Starter]:
-    (tmp_path / "harness.toml").write_text(SHORT_RUNS)
-    with ExitStack() as stack:
-        yield Starter(tmp_path, stack)
 
 
 def run_with_a_pause(

@@ -17,12 +17,10 @@ import pandas as pd
 import pytest
 
 from harness.runs import open_run
-from tests.plugin.conftest import Ended, LocustRunner, run_locust
+from tests.plugin.conftest import Ended, LocustRunner
 from tests.support.memory import MB, MemoryWatch
-from tests.support.misbehaving import CONFIG, USERS, Misbehaving
+from tests.support.misbehaving import USERS, Misbehaving
 from tests.support.processes import ROOT, free_port, get
-
-__all__ = ["run_locust"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -33,15 +31,6 @@ MOST_MASTER_BYTES = 400 * MB
 #: The report's charts bring their library along, 4.6 MB.
 MOST_REPORT_BYTES = 6 * MB
 MOST_SUMMARY_BYTES = 1.5 * MB
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Misbehaving]:
-    (tmp_path / "harness.toml").write_text(CONFIG)
-    misbehaving = Misbehaving(tmp_path / "ledger")
-    misbehaving.start()
-    yield misbehaving
-    misbehaving.kill()
 
 
 def test_a_thousand_endpoints(run_locust: LocustRunner, service: Misbehaving, tmp_path: Path) -> None:

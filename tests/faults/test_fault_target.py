@@ -8,17 +8,14 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.plugin.conftest import Ended, LocustRunner, run_locust
+from tests.plugin.conftest import Ended, LocustRunner
 from tests.support.memory import MB, MemoryWatch
-from tests.support.misbehaving import CONFIG, USERS, Misbehaving
-
-__all__ = ["run_locust"]
+from tests.support.misbehaving import USERS, Misbehaving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -29,15 +26,6 @@ TIMEOUT_S = 2.0
 LATE_S = 1.0
 #: Users of one worker, times `max_response_bytes`, twice; beside what a worker takes without any load.
 MOST_WORKER_BYTES = 3 * 2 * (8 << 20) + 180 * MB
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Misbehaving]:
-    (tmp_path / "harness.toml").write_text(CONFIG)
-    misbehaving = Misbehaving(tmp_path / "ledger")
-    misbehaving.start()
-    yield misbehaving
-    misbehaving.kill()
 
 
 FAULTS = {
