@@ -47,6 +47,7 @@ class Crew:
         self._intake: Intake | None = None
         if isinstance(runner, MasterRunner):
             self._clocks = ClockSync(runner, self._clock_of)
+            self._came |= set(runner.clients)  # before this was there to see them come
             build_of(environment)  # now, while the files are those that were imported
             runner.register_message(HELLO, self._on_hello)
             self._handle = runner.handle_message

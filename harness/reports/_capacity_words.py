@@ -38,8 +38,8 @@ def slo_words(found: Estimate) -> tuple[str, ...]:
 
 
 def capacity_lines(capacity: Capacity | None, verdict: CapacityVerdict | None) -> list[str]:
-    """The two sentences for where there is room for no more; nothing where no capacity was judged."""
-    if verdict is None:
+    """The two sentences for where there is room for no more; nothing where no capacity is known."""
+    if verdict is None or (verdict.slo.value is None and verdict.slo.high is None):
         return []
     first = capacity is not None and capacity.limit.resource is not None
     return [slo_words(verdict.slo)[0], *([limit_words(capacity)[0]] if capacity and first else [])]
